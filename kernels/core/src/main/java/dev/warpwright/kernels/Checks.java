@@ -1,0 +1,120 @@
+package dev.warpwright.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.stream.Collectors;
+
+/**
+ * Argument checks shared by all contracts. They are always on and run before any memory is touched; each failure is an
+ * {@link InvalidArgumentException} that names argument, value and what is allowed.
+ */
+public final class Checks {
+  private Checks() {}
+
+  /** Refuses values below {@code least}; returns the value. */
+  public static long atLeast(String argument, long value, long least) {
+    if (value < least) {
+      throw new InvalidArgumentException(argument, value, "at least " + least);
+    }
+    return value;
+  }
+
+  /** Refuses values outside {@code [least, most]}; returns the value. */
+  public static long between(String argument, long value, long least, long most) {
+    if (value < least || value > most) {
+      throw new InvalidArgumentException(argument, value, least + ".." + most);
+    }
+    return value;
+  }
+
+  /** The same for {@code int}; returns the value. */
+  public static int between(String argument, int value, int least, int most) {
+    return (int) between(argument, (long) value, least, most);
+  }
+
+  /** Refuses a value that is not a multiple of {@code unit}. */
+  public static void multipleOf(String argument, long value, long unit) {
+    if (value % unit != 0) {
+      throw new InvalidArgumentException(argument, value, "a multiple of " + unit);
+    }
+  }
+
+  /** Refuses NaN and infinities; returns the value. */
+  public static float finite(String argument, float value) {
+    if (!Float.isFinite(value)) {
+      throw new InvalidArgumentException(argument, value, "a finite number");
+    }
+    return value;
+  }
+
+  /** Refuses a condition that does not hold. */
+  public static void that(boolean holds, String argument, Object value, String allowed) {
+    if (!holds) {
+      throw new InvalidArgumentException(argument, value, allowed);
+    }
+  }
+
+  /** Refuses {@code null}; returns the value. */
+  public static <T> T notNull(String argument, T value) {
+    if (value == null) {
+      throw new InvalidArgumentException(argument, null, "not null");
+    }
+    return value;
+  }
+
+  /** Refuses an element type other than those listed. */
+  public static void dtype(String argument, DType value, DType... allowed) {
+    for (DType dtype : allowed) {
+      if (dtype == value) {
+        return;
+      }
+    }
+    throw new InvalidArgumentException(
+        argument + ".dtype",
+        value,
+        Arrays.stream(allowed).map(Enum::name).collect(Collectors.joining(" or ")));
+  }
+
+  /** Refuses a tensor whose element type or shape is another. */
+  public static void tensor(String argument, Tensor tensor, DType dtype, long... shape) {
+    notNull(argument, tensor);
+    if (tensor.dtype() != dtype) {
+      throw new InvalidArgumentException(argument + ".dtype", tensor.dtype(), dtype.name());
+    }
+    if (!tensor.shape().is(shape)) {
+      throw new InvalidArgumentException(argument + ".shape", tensor.shape(), Arrays.toString(shape));
+    }
+  }
+
+  /** Refuses an output that may not be written. */
+  public static void writable(String argument, Tensor tensor) {
+    if (tensor.isHost() && tensor.segment().isReadOnly()) {
+      throw new InvalidArgumentException(argument, "read-only memory", "writable memory");
+    }
+  }
+
+  /** Refuses an output that shares memory with another argument. */
+  public static void disjoint(String argument, Tensor output, String other, Tensor input) {
+    boolean overlaps =
+        output.isHost() && input.isHost()
+            ? overlaps(output.segment(), input.segment())
+            : output.memory() == input.memory()
+                && output.byteOffset() < input.byteOffset() + input.bytes()
+                && input.byteOffset() < output.byteOffset() + output.bytes();
+    if (overlaps && output.bytes() > 0 && input.bytes() > 0) {
+      throw new InvalidArgumentException(
+          argument, "memory shared with " + other, "memory disjoint from " + other);
+    }
+  }
+
+  private static boolean overlaps(MemorySegment a, MemorySegment b) {
+    if (a.isNative() != b.isNative()) {
+      return false;
+    }
+    if (!a.isNative() && a.heapBase().orElse(null) != b.heapBase().orElse(null)) {
+      // Read-only heap segments hide their array; an output is writable, so a hidden base cannot be told apart here.
+      return false;
+    }
+    return a.address() < b.address() + b.byteSize() && b.address() < a.address() + a.byteSize();
+  }
+}

@@ -1,0 +1,234 @@
+package dev.warpwright.kernels.attention;
+
+import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.InvalidArgumentException;
+import java.util.Arrays;
+import java.util.BitSet;
+
+/**
+ * The page tables of one batch: for each (layer, request, kv head) the head pages of its slots, in slot order, and the
+ * number of filled slots; for each request how many new tokens it brings and the logical position of the first of them.
+ *
+ * <p>A table that was appended to already counts the new tokens: in row r, new token i of n lies in slot
+ * {@code length(r) − n + i}. Rows are numbered {@code (layer · requests + request) · kvHeads + head}. Contents are made
+ * anew each step with {@link #begin}, {@link #request} and {@link #row}; plans read them at {@code update}.
+ */
+public final class PageTables {
+  private final int layers;
+  private final int kvHeads;
+  private final int pageSize;
+
+  private int requests;
+  private int requestsSet;
+  private int rowsSet;
+  private int[] tokenStart = new int[2];
+  private int[] firstPosition = new int[1];
+  private int[] lengths = new int[1];
+  private int[] pageStart = new int[2];
+  private int[] pages = new int[16];
+
+  /**
+   * Empty tables.
+   *
+   * @param layers number of layers; attention plans take the layer as an argument of {@code run}
+   * @param kvHeads key/value heads a layer
+   * @param pageSize slots a page
+   */
+  public PageTables(int layers, int kvHeads, int pageSize) {
+    this.layers = Checks.between("layers", layers, 1, 1 << 20);
+    this.kvHeads = Checks.between("kvHeads", kvHeads, 1, 1 << 20);
+    this.pageSize = Checks.between("pageSize", pageSize, 1, KvPoolSpec.MAX_PAGE_SIZE);
+  }
+
+  /** Starts a new batch of {@code count} requests; everything from before is forgotten. */
+  public PageTables begin(int count) {
+    Checks.between("requests", count, 0, 1 << 24);
+    long rows = (long) layers * count * kvHeads;
+    Checks.that(rows < Integer.MAX_VALUE - 8, "requests", count, "at most 2^31 (layer, request, head) rows");
+    requests = count;
+    requestsSet = 0;
+    rowsSet = 0;
+    if (tokenStart.length < count + 1) {
+      tokenStart = new int[count + 1];
+      firstPosition = new int[count];
+    }
+    if (lengths.length < rows) {
+      lengths = new int[(int) rows];
+      pageStart = new int[(int) rows + 1];
+    }
+    tokenStart[0] = 0;
+    pageStart[0] = 0;
+    return this;
+  }
+
+  /**
+   * Adds the next request.
+   *
+   * @param newTokens query tokens that the request brings: 1 in a decode step, any number in a prefill, 0 for none
+   * @param position logical position of the first of them
+   */
+  public PageTables request(int newTokens, int position) {
+    if (requestsSet == requests) {
+      throw new IllegalStateException("all " + requests + " requests of the batch are there already");
+    }
+    Checks.between("newTokens", newTokens, 0, Integer.MAX_VALUE - tokenStart[requestsSet]);
+    Checks.between("position", position, 0, Integer.MAX_VALUE - newTokens);
+    firstPosition[requestsSet] = position;
+    tokenStart[requestsSet + 1] = tokenStart[requestsSet] + newTokens;
+    requestsSet++;
+    return this;
+  }
+
+  /**
+   * Adds the next row, in the order of row numbers.
+   *
+   * @param length number of filled slots, new tokens included
+   * @param rowPages head pages of the row in slot order
+   * @param from first used entry of {@code rowPages}
+   * @param count number of used entries; must hold {@code length} slots
+   */
+  public PageTables row(int length, int[] rowPages, int from, int count) {
+    int rows = layers * requests * kvHeads;
+    if (rowsSet == rows) {
+      throw new IllegalStateException("all " + rows + " rows of the batch are there already");
+    }
+    Checks.notNull("pages", rowPages);
+    Checks.between("from", from, 0, rowPages.length);
+    Checks.between("count", count, 0, rowPages.length - from);
+    Checks.between("length", length, 0, (long) count * pageSize);
+    int start = pageStart[rowsSet];
+    Checks.that(count <= Integer.MAX_VALUE - 8 - start, "count", count, "at most 2^31 pages in all rows");
+    if (pages.length < start + count) {
+      pages = Arrays.copyOf(pages, Math.max(start + count, (int) Math.min(Integer.MAX_VALUE - 8, 2L * pages.length)));
+    }
+    System.arraycopy(rowPages, from, pages, start, count);
+    lengths[rowsSet] = length;
+    pageStart[rowsSet + 1] = start + count;
+    rowsSet++;
+    return this;
+  }
+
+  /** Number of layers. */
+  public int layers() {
+    return layers;
+  }
+
+  /** Key/value heads a layer. */
+  public int kvHeads() {
+    return kvHeads;
+  }
+
+  /** Slots a page. */
+  public int pageSize() {
+    return pageSize;
+  }
+
+  /** Requests in the batch. */
+  public int requests() {
+    return requests;
+  }
+
+  /** Query tokens of the whole batch. */
+  public int tokens() {
+    return tokenStart[requests];
+  }
+
+  /** First query token of {@code request} among those of the batch. */
+  public int tokenStart(int request) {
+    return tokenStart[request];
+  }
+
+  /** Query tokens of {@code request}. */
+  public int newTokens(int request) {
+    return tokenStart[request + 1] - tokenStart[request];
+  }
+
+  /** Logical position of the first query token of {@code request}. */
+  public int firstPosition(int request) {
+    return firstPosition[request];
+  }
+
+  /** Number of the row of (layer, request, head). */
+  public int rowOf(int layer, int request, int head) {
+    return (layer * requests + request) * kvHeads + head;
+  }
+
+  /** Filled slots of a row. */
+  public int length(int row) {
+    return lengths[row];
+  }
+
+  /** The head page that holds slots {@code index · pageSize} and up of a row. */
+  public int page(int row, int index) {
+    return pages[pageStart[row] + index];
+  }
+
+  /** Pages of a row. */
+  public int pageCount(int row) {
+    return pageStart[row + 1] - pageStart[row];
+  }
+
+  /** The longest row. */
+  public int maxLength() {
+    int most = 0;
+    for (int row = 0; row < rowsSet; row++) {
+      most = Math.max(most, lengths[row]);
+    }
+    return most;
+  }
+
+  /**
+   * Refuses tables that are incomplete, name pages outside the pool, or (for an append) write one page from two rows.
+   *
+   * @param pool the pool that the pages are of
+   * @param written whether the slots of the new tokens will be written
+   * @throws InvalidArgumentException naming the row and page
+   */
+  public void require(KvPoolSpec pool, boolean written) {
+    if (requestsSet != requests || rowsSet != layers * requests * kvHeads) {
+      throw new InvalidArgumentException(
+          "tables",
+          requestsSet + " requests and " + rowsSet + " rows",
+          requests + " requests and " + layers * requests * kvHeads + " rows, as begun");
+    }
+    Checks.that(pageSize == pool.pageSize(), "tables.pageSize", pageSize, "the pool's " + pool.pageSize());
+    BitSet seen = written ? new BitSet(pool.headPages()) : new BitSet(0);
+    for (int row = 0; row < rowsSet; row++) {
+      int added = newTokens(row / kvHeads % Math.max(requests, 1));
+      for (int index = 0; index < pageCount(row); index++) {
+        int page = page(row, index);
+        if (page < 0 || page >= pool.headPages()) {
+          throw new InvalidArgumentException(
+              "tables.page[row " + row + "][" + index + "]", page, "0.." + (pool.headPages() - 1));
+        }
+        boolean target =
+            written
+                && (long) (index + 1) * pageSize > lengths[row] - added
+                && (long) index * pageSize < lengths[row];
+        if (target && seen.get(page)) {
+          throw new InvalidArgumentException(
+              "tables.page[row " + row + "][" + index + "]", page, "a page that no other row of the batch writes");
+        }
+        if (target) {
+          seen.set(page);
+        }
+      }
+      if (written && added > lengths[row]) {
+        throw new InvalidArgumentException(
+            "tables.length[row " + row + "]", lengths[row], "at least the request's " + added + " new tokens");
+      }
+    }
+  }
+
+  /** Index of the first entry that occurred before among the first {@code count}, or −1; entries are below {@code limit}. */
+  static long firstDuplicate(int[] values, int count, int limit) {
+    BitSet seen = new BitSet(limit);
+    for (int i = 0; i < count; i++) {
+      if (seen.get(values[i])) {
+        return i;
+      }
+      seen.set(values[i]);
+    }
+    return -1;
+  }
+}

@@ -1,0 +1,113 @@
+package dev.warpwright.kernels.cpu;
+
+import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.DeviceTensor;
+import dev.warpwright.kernels.HostMemory;
+import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.KernelSpec;
+import dev.warpwright.kernels.LeakDetector;
+import dev.warpwright.kernels.Memory;
+import dev.warpwright.kernels.Support;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.WorkerPool;
+import java.lang.foreign.Arena;
+
+/** A device whose memory is the host's and whose plans run on a pool of threads before their call returns. */
+public abstract class HostDevice implements KernelDevice {
+  private final String provider;
+  private final WorkerPool pool;
+  private final LeakDetector.Registration registration;
+  private volatile boolean open = true;
+
+  /** A device of {@code provider} with {@code threads} threads. */
+  @SuppressWarnings("this-escape") // the registration keeps only a weak reference
+  protected HostDevice(String provider, int threads) {
+    this.provider = provider;
+    this.pool = new WorkerPool(threads);
+    this.registration = LeakDetector.register(this, "device " + provider, 0);
+  }
+
+  /** The threads that plans of this device share. */
+  public final WorkerPool pool() {
+    return pool;
+  }
+
+  /** The family that offers kernels of {@code spec}. */
+  protected abstract HostFamily family(KernelSpec spec);
+
+  @Override
+  public final String provider() {
+    return provider;
+  }
+
+  @Override
+  public final String place() {
+    return provider + ":0";
+  }
+
+  @Override
+  public final boolean isOpen() {
+    return open;
+  }
+
+  final void requireOpen() {
+    if (!open) {
+      throw new IllegalStateException("device " + place() + " is closed");
+    }
+  }
+
+  @Override
+  public final boolean canAccess(Memory memory) {
+    return memory instanceof HostMemory;
+  }
+
+  @Override
+  public final DeviceTensor allocate(DType dtype, long... shape) {
+    requireOpen();
+    return new HostTensor(dtype, shape);
+  }
+
+  @Override
+  public final void synchronize() {
+    requireOpen();
+  }
+
+  @Override
+  public final Support support(KernelSpec spec) {
+    return family(spec).support(spec);
+  }
+
+  @Override
+  public final void close() {
+    open = false;
+    registration.close();
+    pool.close();
+  }
+
+  private final class HostTensor implements DeviceTensor {
+    private final Arena arena = Arena.ofShared();
+    private final Tensor tensor;
+    private final LeakDetector.Registration watch;
+    private boolean closed;
+
+    @SuppressWarnings("this-escape") // the registration keeps only a weak reference
+    HostTensor(DType dtype, long... shape) {
+      tensor = Tensor.allocate(arena, dtype, shape);
+      watch = LeakDetector.register(this, "tensor " + tensor, tensor.bytes());
+    }
+
+    @Override
+    public Tensor tensor() {
+      return tensor;
+    }
+
+    @Override
+    public synchronized void close() {
+      if (!closed) {
+        closed = true;
+        watch.close();
+        arena.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,3 @@
+/** Attention kernels of the host providers. Internal. */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.kernels.cpu.attention;

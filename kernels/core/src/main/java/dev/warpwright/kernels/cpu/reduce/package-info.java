@@ -1,0 +1,3 @@
+/** Reductions of the host providers. Internal. */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.kernels.cpu.reduce;

@@ -1,0 +1,3 @@
+/** Contracts of the mixture-of-experts family. */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.kernels.moe;

@@ -1,0 +1,3 @@
+/** Contracts of the reduction family. */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.kernels.reduce;

@@ -1,0 +1,3 @@
+/** Contracts and weight formats of the matrix-product family. */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.kernels.sparse;

@@ -1,0 +1,13 @@
+package dev.warpwright.testkit;
+
+import java.util.List;
+
+/** The contracts of all kernels that are built. */
+public final class Contracts {
+  private Contracts() {}
+
+  /** One contract a kernel, in the catalogue's order. */
+  public static List<KernelContract> all() {
+    return List.of();
+  }
+}

@@ -1,0 +1,16 @@
+package dev.warpwright.testkit;
+
+import dev.warpwright.kernels.KernelId;
+import java.util.List;
+
+/** What is tested of one kernel on every provider: a generator of cases that check themselves. */
+public interface KernelContract {
+  /** The kernel. */
+  KernelId kernel();
+
+  /** Cases that are run always: one for each extreme (empty, one, odd tails, ties, everything masked …). */
+  List<? extends ContractCase> extremes();
+
+  /** A random case, drawn from the whole range of sizes and options that a test can afford. */
+  ContractCase random(CaseRandom random);
+}
