@@ -1,0 +1,5 @@
+/** Case generators, comparators and contract tests for kernel providers. */
+@NullMarked
+package dev.warpwright.testkit;
+
+import org.jspecify.annotations.NullMarked;
