@@ -1,0 +1,5 @@
+/** The {@code warpwright} command line. */
+@NullMarked
+package dev.warpwright.cli;
+
+import org.jspecify.annotations.NullMarked;

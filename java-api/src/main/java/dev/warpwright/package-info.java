@@ -1,0 +1,5 @@
+/** Where users start. */
+@NullMarked
+package dev.warpwright;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/** The Java API of Warpwright. */
+module dev.warpwright {
+    requires dev.warpwright.kernels;
+    requires static org.jspecify;
+}
