@@ -1,5 +1,5 @@
 /** The Java API of Warpwright. */
 module dev.warpwright {
-    requires dev.warpwright.kernels;
-    requires static org.jspecify;
+  requires dev.warpwright.kernels;
+  requires static org.jspecify;
 }

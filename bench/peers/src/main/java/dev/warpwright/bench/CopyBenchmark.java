@@ -1,5 +1,8 @@
 package dev.warpwright.bench;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -13,10 +16,6 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.util.concurrent.TimeUnit;
-
 /** What the machine's memory gives at best: the yardstick of every bandwidth-bound kernel. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -26,33 +25,33 @@ import java.util.concurrent.TimeUnit;
 @Fork(1)
 public class CopyBenchmark {
 
-    @Param({"65536", "67108864"})
-    private long bytes;
+  @Param({"65536", "67108864"})
+  private long bytes;
 
-    private Arena arena = Arena.global();
-    private MemorySegment from = MemorySegment.NULL;
-    private MemorySegment to = MemorySegment.NULL;
+  private Arena arena = Arena.global();
+  private MemorySegment from = MemorySegment.NULL;
+  private MemorySegment to = MemorySegment.NULL;
 
-    /** Called by JMH. */
-    public CopyBenchmark() {}
+  /** Called by JMH. */
+  public CopyBenchmark() {}
 
-    /** Allocates both sides. */
-    @Setup
-    public void allocate() {
-        arena = Arena.ofShared();
-        from = arena.allocate(bytes, 64).fill((byte) 1);
-        to = arena.allocate(bytes, 64);
-    }
+  /** Allocates both sides. */
+  @Setup
+  public void allocate() {
+    arena = Arena.ofShared();
+    from = arena.allocate(bytes, 64).fill((byte) 1);
+    to = arena.allocate(bytes, 64);
+  }
 
-    /** Frees both sides. */
-    @TearDown
-    public void free() {
-        arena.close();
-    }
+  /** Frees both sides. */
+  @TearDown
+  public void free() {
+    arena.close();
+  }
 
-    /** Copies {@code bytes} bytes between two native segments. */
-    @Benchmark
-    public MemorySegment copy() {
-        return to.copyFrom(from);
-    }
+  /** Copies {@code bytes} bytes between two native segments. */
+  @Benchmark
+  public MemorySegment copy() {
+    return to.copyFrom(from);
+  }
 }

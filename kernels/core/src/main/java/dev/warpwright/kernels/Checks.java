@@ -5,8 +5,9 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 
 /**
- * Argument checks shared by all contracts. They are always on and run before any memory is touched; each failure is an
- * {@link InvalidArgumentException} that names argument, value and what is allowed.
+ * Argument checks shared by all contracts. They are always on and run before any memory is touched;
+ * each failure is an {@link InvalidArgumentException} that names argument, value and what is
+ * allowed.
  */
 public final class Checks {
   private Checks() {}
@@ -82,7 +83,8 @@ public final class Checks {
       throw new InvalidArgumentException(argument + ".dtype", tensor.dtype(), dtype.name());
     }
     if (!tensor.shape().is(shape)) {
-      throw new InvalidArgumentException(argument + ".shape", tensor.shape(), Arrays.toString(shape));
+      throw new InvalidArgumentException(
+          argument + ".shape", tensor.shape(), Arrays.toString(shape));
     }
   }
 
@@ -112,7 +114,8 @@ public final class Checks {
       return false;
     }
     if (!a.isNative() && a.heapBase().orElse(null) != b.heapBase().orElse(null)) {
-      // Read-only heap segments hide their array; an output is writable, so a hidden base cannot be told apart here.
+      // Read-only heap segments hide their array; an output is writable, so a hidden base cannot be
+      // told apart here.
       return false;
     }
     return a.address() < b.address() + b.byteSize() && b.address() < a.address() + a.byteSize();

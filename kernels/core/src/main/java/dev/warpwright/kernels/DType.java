@@ -3,8 +3,9 @@ package dev.warpwright.kernels;
 /**
  * Element type of a {@link Tensor}.
  *
- * <p>Multi-byte elements are stored in little-endian order. Packed 4- and 2-bit weights are not element types: they live
- * in their own format types, for example {@link dev.warpwright.kernels.sparse.GroupSparseMatrix}.
+ * <p>Multi-byte elements are stored in little-endian order. Packed 4- and 2-bit weights are not
+ * element types: they live in their own format types, for example {@link
+ * dev.warpwright.kernels.sparse.GroupSparseMatrix}.
  */
 public enum DType {
   /** IEEE 754 binary32. */

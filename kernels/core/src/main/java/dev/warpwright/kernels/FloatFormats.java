@@ -1,9 +1,9 @@
 package dev.warpwright.kernels;
 
 /**
- * Exact conversions between F32 and the narrow float formats, one value at a time. Narrowing rounds to nearest, ties to
- * even, and keeps subnormals; NaN stays a quiet NaN. F16 conversions are {@link Float#floatToFloat16} and
- * {@link Float#float16ToFloat}.
+ * Exact conversions between F32 and the narrow float formats, one value at a time. Narrowing rounds
+ * to nearest, ties to even, and keeps subnormals; NaN stays a quiet NaN. F16 conversions are {@link
+ * Float#floatToFloat16} and {@link Float#float16ToFloat}.
  */
 public final class FloatFormats {
   private FloatFormats() {}
@@ -40,7 +40,10 @@ public final class FloatFormats {
     return bits < 0 ? -value : value;
   }
 
-  /** F8E4M3 bits nearest to {@code value}; magnitudes above 448, infinities included, saturate to 448. */
+  /**
+   * F8E4M3 bits nearest to {@code value}; magnitudes above 448, infinities included, saturate to
+   * 448.
+   */
   public static byte floatToF8e4m3(float value) {
     int sign = (Float.floatToRawIntBits(value) >>> 24) & 0x80;
     if (Float.isNaN(value)) {
@@ -49,7 +52,8 @@ public final class FloatFormats {
     float magnitude = Math.min(Math.abs(value), F8E4M3_MAX);
     int bits;
     if (magnitude < 0x1p-6f) {
-      // Subnormals are multiples of 2^-9; rint rounds ties to even, and a carry to 8 is the smallest normal.
+      // Subnormals are multiples of 2^-9; rint rounds ties to even, and a carry to 8 is the
+      // smallest normal.
       bits = (int) Math.rint(magnitude * 0x1p9);
     } else {
       int raw = Float.floatToRawIntBits(magnitude);

@@ -3,9 +3,11 @@ package dev.warpwright.kernels;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Host memory: a heap, direct or mapped {@link MemorySegment} that the caller owns. Nothing is copied.
+ * Host memory: a heap, direct or mapped {@link MemorySegment} that the caller owns. Nothing is
+ * copied.
  *
- * @param segment the memory; must be accessible from every thread because kernels run on a pool of threads
+ * @param segment the memory; must be accessible from every thread because kernels run on a pool of
+ *     threads
  */
 public record HostMemory(MemorySegment segment) implements Memory {
   /** Name of the place of all host memory. */
@@ -14,7 +16,8 @@ public record HostMemory(MemorySegment segment) implements Memory {
   /**
    * Wraps a segment.
    *
-   * @throws InvalidArgumentException if the segment belongs to a confined arena, or its arena is closed
+   * @throws InvalidArgumentException if the segment belongs to a confined arena, or its arena is
+   *     closed
    */
   public HostMemory {
     Checks.notNull("segment", segment);
@@ -24,7 +27,11 @@ public record HostMemory(MemorySegment segment) implements Memory {
           "memory of a confined arena",
           "memory that all threads can access: use Arena.ofShared(), Arena.ofAuto() or a heap array");
     }
-    Checks.that(segment.scope().isAlive(), "segment", "memory of a closed arena", "memory of an open arena");
+    Checks.that(
+        segment.scope().isAlive(),
+        "segment",
+        "memory of a closed arena",
+        "memory of an open arena");
   }
 
   /** Never started: stands for "a thread other than the owner" in the confinement check. */

@@ -1,6 +1,9 @@
 package dev.warpwright.kernels;
 
-/** An argument was refused before any memory was touched. The message names the argument, its value and what is allowed. */
+/**
+ * An argument was refused before any memory was touched. The message names the argument, its value
+ * and what is allowed.
+ */
 public class InvalidArgumentException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 

@@ -6,14 +6,17 @@ import dev.warpwright.kernels.reduce.ReduceKernels;
 import dev.warpwright.kernels.sparse.SparseKernels;
 
 /**
- * An open device: its memory, and one object a kernel family that makes plans. A device may be shared by threads; a plan
- * may not. Closing is idempotent; plans of a closed device refuse to run.
+ * An open device: its memory, and one object a kernel family that makes plans. A device may be
+ * shared by threads; a plan may not. Closing is idempotent; plans of a closed device refuse to run.
  */
 public interface KernelDevice extends AutoCloseable {
   /** The provider's id. */
   String provider();
 
-  /** The device as {@code provider:ordinal}; the {@link Memory#place} of its memory unless that is the host's. */
+  /**
+   * The device as {@code provider:ordinal}; the {@link Memory#place} of its memory unless that is
+   * the host's.
+   */
   String place();
 
   /** Readable name of the hardware. */

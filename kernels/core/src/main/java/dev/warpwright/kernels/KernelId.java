@@ -1,8 +1,9 @@
 package dev.warpwright.kernels;
 
 /**
- * The catalogue's kernels. Each has one stem that names its contract, reference, fast paths, test and benchmark; which
- * of these exist is declared in {@code catalogue.tsv} beside this class and held by a test.
+ * The catalogue's kernels. Each has one stem that names its contract, reference, fast paths, test
+ * and benchmark; which of these exist is declared in {@code catalogue.tsv} beside this class and
+ * held by a test.
  */
 public enum KernelId {
   /** Root-mean-square normalisation of rows. */

@@ -9,7 +9,10 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import jdk.jfr.Timespan;
 
-/** One run of a plan, for the flight recorder. Off unless a recording enables {@code dev.warpwright.KernelLaunch}. */
+/**
+ * One run of a plan, for the flight recorder. Off unless a recording enables {@code
+ * dev.warpwright.KernelLaunch}.
+ */
 @Name("dev.warpwright.KernelLaunch")
 @Label("Kernel launch")
 @Category("Warpwright")

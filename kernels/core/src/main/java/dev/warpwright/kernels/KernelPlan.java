@@ -5,11 +5,12 @@ import java.lang.invoke.VarHandle;
 import jdk.jfr.EventType;
 
 /**
- * A kernel made ready for fixed sizes and options on one device. Subclasses are the contracts: their public methods
- * check all arguments, the same way for every provider, and then call what the provider implements.
+ * A kernel made ready for fixed sizes and options on one device. Subclasses are the contracts:
+ * their public methods check all arguments, the same way for every provider, and then call what the
+ * provider implements.
  *
- * <p>A plan is used by one thread at a time, which is checked. {@code run} allocates no memory that grows with its
- * arguments. {@link #close} is idempotent.
+ * <p>A plan is used by one thread at a time, which is checked. {@code run} allocates no memory that
+ * grows with its arguments. {@link #close} is idempotent.
  */
 public abstract class KernelPlan implements AutoCloseable {
   private static final VarHandle BUSY;
@@ -46,7 +47,8 @@ public abstract class KernelPlan implements AutoCloseable {
     this.device = device;
     this.spec = spec;
     this.registration =
-        LeakDetector.register(this, "plan " + spec.kernel().stem() + " on " + device.place(), workspaceBytes);
+        LeakDetector.register(
+            this, "plan " + spec.kernel().stem() + " on " + device.place(), workspaceBytes);
   }
 
   /** The device that runs the plan. */
@@ -59,7 +61,10 @@ public abstract class KernelPlan implements AutoCloseable {
     return registration.bytes();
   }
 
-  /** Begins a public call: refuses closed plans and devices, and use by two threads. Must be paired with {@link #end}. */
+  /**
+   * Begins a public call: refuses closed plans and devices, and use by two threads. Must be paired
+   * with {@link #end}.
+   */
   protected final void begin() {
     if (!BUSY.compareAndSet(this, false, true)) {
       throw new IllegalStateException(
@@ -83,12 +88,14 @@ public abstract class KernelPlan implements AutoCloseable {
   /** Reports a completed run to the flight recorder, when that is on. */
   protected final void launched(long bytes) {
     if (LAUNCHES.isEnabled()) {
-      KernelLaunchEvent.record(spec.kernel().stem(), device.place(), bytes, System.nanoTime() - startNanos);
+      KernelLaunchEvent.record(
+          spec.kernel().stem(), device.place(), bytes, System.nanoTime() - startNanos);
     }
   }
 
   /**
-   * Refuses a tensor that this plan's device cannot reach or whose memory is gone, and one of another type or shape.
+   * Refuses a tensor that this plan's device cannot reach or whose memory is gone, and one of
+   * another type or shape.
    *
    * @param argument name of the argument
    * @param tensor the tensor
@@ -127,7 +134,8 @@ public abstract class KernelPlan implements AutoCloseable {
         return;
       }
       if (!BUSY.compareAndSet(this, false, true)) {
-        throw new IllegalStateException("plan " + spec.kernel().stem() + " is running in another thread");
+        throw new IllegalStateException(
+            "plan " + spec.kernel().stem() + " is running in another thread");
       }
       closed = true;
       busy = false;

@@ -1,11 +1,14 @@
 package dev.warpwright.kernels;
 
 /**
- * A source of devices, found by {@link java.util.ServiceLoader}. A provider never fails to load: whatever is missing on
- * the machine becomes a reason of {@link #probe}.
+ * A source of devices, found by {@link java.util.ServiceLoader}. A provider never fails to load:
+ * whatever is missing on the machine becomes a reason of {@link #probe}.
  */
 public interface KernelProvider {
-  /** Short name that users select the provider by: {@code cpu}, {@code reference}, {@code cuda}, {@code tornado}. */
+  /**
+   * Short name that users select the provider by: {@code cpu}, {@code reference}, {@code cuda},
+   * {@code tornado}.
+   */
   String id();
 
   /** Looks at the machine, once; cheap when repeated, never throws. */

@@ -4,9 +4,9 @@ import java.lang.ref.Cleaner;
 import java.util.function.Consumer;
 
 /**
- * Reports objects that were garbage collected without having been closed: name, size and, when tracing is on, where they
- * were made. It never frees anything itself. Tracing is switched on by the system property
- * {@code dev.warpwright.traceAllocations}.
+ * Reports objects that were garbage collected without having been closed: name, size and, when
+ * tracing is on, where they were made. It never frees anything itself. Tracing is switched on by
+ * the system property {@code dev.warpwright.traceAllocations}.
  */
 public final class LeakDetector {
   private static final Cleaner CLEANER =
@@ -14,11 +14,15 @@ public final class LeakDetector {
   private static final boolean TRACE = Boolean.getBoolean("dev.warpwright.traceAllocations");
   private static final System.Logger LOG = System.getLogger("dev.warpwright.leaks");
 
-  private static volatile Consumer<String> listener = report -> LOG.log(System.Logger.Level.WARNING, report);
+  private static volatile Consumer<String> listener =
+      report -> LOG.log(System.Logger.Level.WARNING, report);
 
   private LeakDetector() {}
 
-  /** Sends reports to {@code consumer} and returns the one that got them before; the default writes a warning to the log. */
+  /**
+   * Sends reports to {@code consumer} and returns the one that got them before; the default writes
+   * a warning to the log.
+   */
   public static Consumer<String> listen(Consumer<String> consumer) {
     Consumer<String> before = listener;
     listener = consumer;
@@ -46,7 +50,8 @@ public final class LeakDetector {
     private final @org.jspecify.annotations.Nullable Throwable site;
     private volatile boolean closed;
 
-    private Registration(String name, long bytes, @org.jspecify.annotations.Nullable Throwable site) {
+    private Registration(
+        String name, long bytes, @org.jspecify.annotations.Nullable Throwable site) {
       this.name = name;
       this.bytes = bytes;
       this.site = site;
@@ -67,7 +72,8 @@ public final class LeakDetector {
       if (closed) {
         return;
       }
-      StringBuilder report = new StringBuilder("leaked: " + name + " (" + bytes + " bytes) was never closed");
+      StringBuilder report =
+          new StringBuilder("leaked: " + name + " (" + bytes + " bytes) was never closed");
       if (site == null) {
         report.append("; -Ddev.warpwright.traceAllocations=true says where it was made");
       } else {

@@ -4,7 +4,8 @@ package dev.warpwright.kernels;
  * How a device is opened.
  *
  * @param ordinal which of the provider's devices
- * @param threads size of the pool of worker threads, the calling thread included; only host devices use it
+ * @param threads size of the pool of worker threads, the calling thread included; only host devices
+ *     use it
  */
 public record OpenOptions(int ordinal, int threads) {
   /** Most worker threads that a pool may have. */

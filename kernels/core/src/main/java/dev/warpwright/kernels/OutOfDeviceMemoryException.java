@@ -17,9 +17,18 @@ public class OutOfDeviceMemoryException extends RuntimeException {
    * @param total bytes of the device
    * @param holders who holds most of the memory, as readable text
    */
-  public OutOfDeviceMemoryException(String device, long asked, long free, long total, String holders) {
+  public OutOfDeviceMemoryException(
+      String device, long asked, long free, long total, String holders) {
     super(
-        device + " has " + free + " of " + total + " bytes free, " + asked + " were asked for; most is held by " + holders);
+        device
+            + " has "
+            + free
+            + " of "
+            + total
+            + " bytes free, "
+            + asked
+            + " were asked for; most is held by "
+            + holders);
     this.asked = asked;
     this.free = free;
     this.total = total;

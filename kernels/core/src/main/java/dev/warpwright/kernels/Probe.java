@@ -5,7 +5,8 @@ import java.util.List;
 /**
  * What a provider found on the machine.
  *
- * @param devices names of the devices that can be opened, by ordinal; empty when the provider is not available
+ * @param devices names of the devices that can be opened, by ordinal; empty when the provider is
+ *     not available
  * @param reasons why the provider is not available, each with what to do about it
  * @param warnings what makes the provider slower than it could be, each with what to do about it
  */

@@ -2,7 +2,10 @@ package dev.warpwright.kernels;
 
 import java.util.List;
 
-/** A provider that was asked for by name cannot be used on this machine. The message holds all reasons. */
+/**
+ * A provider that was asked for by name cannot be used on this machine. The message holds all
+ * reasons.
+ */
 public class ProviderUnavailableException extends IllegalStateException {
   private static final long serialVersionUID = 1L;
 

@@ -2,7 +2,9 @@ package dev.warpwright.kernels;
 
 import java.util.Arrays;
 
-/** Sizes of a tensor's dimensions, outermost first. Products are checked for overflow of 63 bits. */
+/**
+ * Sizes of a tensor's dimensions, outermost first. Products are checked for overflow of 63 bits.
+ */
 public final class Shape {
   private final long[] sizes;
   private final long elements;
@@ -15,7 +17,8 @@ public final class Shape {
   /**
    * A shape with the given sizes; no sizes make the shape of a scalar.
    *
-   * @throws InvalidArgumentException if a size is negative or the number of elements does not fit in 63 bits
+   * @throws InvalidArgumentException if a size is negative or the number of elements does not fit
+   *     in 63 bits
    */
   public static Shape of(long... sizes) {
     long elements = 1;

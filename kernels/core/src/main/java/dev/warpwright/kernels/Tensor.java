@@ -13,8 +13,9 @@ import java.nio.ShortBuffer;
 /**
  * A dense row-major array: an element type, a shape and a place in one {@link Memory}.
  *
- * <p>A tensor never owns its memory: whoever allocated it frees it. Wrapping copies nothing, and views made by
- * {@link #slice}, {@link #row} and {@link #reshape} share memory with their origin. Sizes and offsets are {@code long}.
+ * <p>A tensor never owns its memory: whoever allocated it frees it. Wrapping copies nothing, and
+ * views made by {@link #slice}, {@link #row} and {@link #reshape} share memory with their origin.
+ * Sizes and offsets are {@code long}.
  */
 public final class Tensor {
   private final Memory memory;
@@ -58,14 +59,17 @@ public final class Tensor {
       throw new InvalidArgumentException(
           "shape",
           checked + " " + dtype + " (" + bytes + " bytes)",
-          "at most the " + (memory.bytes() - byteOffset) + " bytes of the memory behind offset " + byteOffset);
+          "at most the "
+              + (memory.bytes() - byteOffset)
+              + " bytes of the memory behind offset "
+              + byteOffset);
     }
     return new Tensor(memory, byteOffset, dtype, checked);
   }
 
   /**
-   * Wraps a heap, direct or mapped segment without copying. Elements are in the machine's little-endian order and need
-   * no alignment.
+   * Wraps a heap, direct or mapped segment without copying. Elements are in the machine's
+   * little-endian order and need no alignment.
    *
    * @throws InvalidArgumentException if the segment is confined to a thread, closed, or too small
    */
@@ -93,13 +97,19 @@ public final class Tensor {
     return wrap(MemorySegment.ofArray(Checks.notNull("array", array)), DType.I64, shape);
   }
 
-  /** Wraps a heap array of 16-bit elements ({@code F16}, {@code BF16} or {@code I16}) without copying. */
+  /**
+   * Wraps a heap array of 16-bit elements ({@code F16}, {@code BF16} or {@code I16}) without
+   * copying.
+   */
   public static Tensor wrap(short[] array, DType dtype, long... shape) {
     Checks.dtype("array", dtype, DType.F16, DType.BF16, DType.I16);
     return wrap(MemorySegment.ofArray(Checks.notNull("array", array)), dtype, shape);
   }
 
-  /** Wraps a heap array of 8-bit elements ({@code I8}, {@code U8} or {@code F8E4M3}) without copying. */
+  /**
+   * Wraps a heap array of 8-bit elements ({@code I8}, {@code U8} or {@code F8E4M3}) without
+   * copying.
+   */
   public static Tensor wrap(byte[] array, DType dtype, long... shape) {
     Checks.dtype("array", dtype, DType.I8, DType.U8, DType.F8E4M3);
     return wrap(MemorySegment.ofArray(Checks.notNull("array", array)), dtype, shape);
@@ -108,7 +118,8 @@ public final class Tensor {
   /**
    * Wraps the bytes between position and limit of a direct or array-backed buffer without copying.
    *
-   * @throws InvalidArgumentException if the buffer's byte order is not little-endian, or it is too small
+   * @throws InvalidArgumentException if the buffer's byte order is not little-endian, or it is too
+   *     small
    */
   public static Tensor wrap(Buffer buffer, DType dtype, long... shape) {
     Checks.notNull("buffer", buffer);
@@ -128,7 +139,8 @@ public final class Tensor {
   public static Tensor allocate(Arena arena, DType dtype, long... shape) {
     Checks.notNull("dtype", dtype);
     Shape checked = Shape.of(shape);
-    return new Tensor(new HostMemory(arena.allocate(byteSize(dtype, checked), 64)), 0, dtype, checked);
+    return new Tensor(
+        new HostMemory(arena.allocate(byteSize(dtype, checked), 64)), 0, dtype, checked);
   }
 
   /** The memory this tensor lives in. */
@@ -188,7 +200,10 @@ public final class Tensor {
     return segment;
   }
 
-  /** A view of the entries {@code from} (inclusive) to {@code to} (exclusive) of the outermost dimension. */
+  /**
+   * A view of the entries {@code from} (inclusive) to {@code to} (exclusive) of the outermost
+   * dimension.
+   */
   public Tensor slice(long from, long to) {
     Checks.that(rank() > 0, "rank", 0, "at least 1");
     Checks.between("to", to, 0, size(0));
@@ -214,25 +229,34 @@ public final class Tensor {
     return new Tensor(memory, byteOffset, dtype, other);
   }
 
-  /** Element {@code index} (in row-major order) of a floating-point host tensor, converted exactly to F32 (F64 is rounded). */
+  /**
+   * Element {@code index} (in row-major order) of a floating-point host tensor, converted exactly
+   * to F32 (F64 is rounded).
+   */
   public float getFloat(long index) {
     return switch (dtype) {
       case F32 -> segment().get(ValueLayout.JAVA_FLOAT_UNALIGNED, index * 4);
       case F64 -> (float) segment().get(ValueLayout.JAVA_DOUBLE_UNALIGNED, index * 8);
       case F16 -> Float.float16ToFloat(segment().get(ValueLayout.JAVA_SHORT_UNALIGNED, index * 2));
-      case BF16 -> FloatFormats.bf16ToFloat(segment().get(ValueLayout.JAVA_SHORT_UNALIGNED, index * 2));
+      case BF16 ->
+          FloatFormats.bf16ToFloat(segment().get(ValueLayout.JAVA_SHORT_UNALIGNED, index * 2));
       case F8E4M3 -> FloatFormats.f8e4m3ToFloat(segment().get(ValueLayout.JAVA_BYTE, index));
       default -> throw new InvalidArgumentException("dtype", dtype, "a floating-point type");
     };
   }
 
-  /** Stores {@code value} at {@code index} of a floating-point host tensor, rounded to nearest even. */
+  /**
+   * Stores {@code value} at {@code index} of a floating-point host tensor, rounded to nearest even.
+   */
   public void setFloat(long index, float value) {
     switch (dtype) {
       case F32 -> segment().set(ValueLayout.JAVA_FLOAT_UNALIGNED, index * 4, value);
       case F64 -> segment().set(ValueLayout.JAVA_DOUBLE_UNALIGNED, index * 8, value);
-      case F16 -> segment().set(ValueLayout.JAVA_SHORT_UNALIGNED, index * 2, Float.floatToFloat16(value));
-      case BF16 -> segment().set(ValueLayout.JAVA_SHORT_UNALIGNED, index * 2, FloatFormats.floatToBf16(value));
+      case F16 ->
+          segment().set(ValueLayout.JAVA_SHORT_UNALIGNED, index * 2, Float.floatToFloat16(value));
+      case BF16 ->
+          segment()
+              .set(ValueLayout.JAVA_SHORT_UNALIGNED, index * 2, FloatFormats.floatToBf16(value));
       case F8E4M3 -> segment().set(ValueLayout.JAVA_BYTE, index, FloatFormats.floatToF8e4m3(value));
       default -> throw new InvalidArgumentException("dtype", dtype, "a floating-point type");
     }

@@ -1,6 +1,9 @@
 package dev.warpwright.kernels;
 
-/** The device has no implementation of a kernel for the requested options. There is never a silent detour. */
+/**
+ * The device has no implementation of a kernel for the requested options. There is never a silent
+ * detour.
+ */
 public class UnsupportedKernelException extends UnsupportedOperationException {
   private static final long serialVersionUID = 1L;
 

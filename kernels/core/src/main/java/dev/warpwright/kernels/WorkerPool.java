@@ -8,9 +8,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Threads shared by all plans of a host device. Work comes in chunks that the threads claim one by one, so a thread that
- * the machine holds back delays at most one chunk. The calling thread takes part: nothing waits for a thread that never
- * gets to run. {@link #run} allocates nothing.
+ * Threads shared by all plans of a host device. Work comes in chunks that the threads claim one by
+ * one, so a thread that the machine holds back delays at most one chunk. The calling thread takes
+ * part: nothing waits for a thread that never gets to run. {@link #run} allocates nothing.
  */
 public final class WorkerPool implements AutoCloseable {
   /** Part of a kernel's work. */
@@ -25,7 +25,10 @@ public final class WorkerPool implements AutoCloseable {
     void run(int chunk, int worker);
   }
 
-  /** Rounds of spinning before an idle worker parks: about the time between two kernels of one decoder layer. */
+  /**
+   * Rounds of spinning before an idle worker parks: about the time between two kernels of one
+   * decoder layer.
+   */
   private static final int SPINS = 20_000;
 
   private static final int CHUNK_BITS = 31;
@@ -34,7 +37,10 @@ public final class WorkerPool implements AutoCloseable {
   private final ReentrantLock owner = new ReentrantLock();
   private final Thread[] workers;
 
-  /** Generation of the work in the upper bits, next unclaimed chunk in the lower ones: a late claim cannot take new work. */
+  /**
+   * Generation of the work in the upper bits, next unclaimed chunk in the lower ones: a late claim
+   * cannot take new work.
+   */
   private final AtomicLong claim = new AtomicLong();
 
   private final AtomicInteger unfinished = new AtomicInteger();
@@ -57,7 +63,10 @@ public final class WorkerPool implements AutoCloseable {
     for (int i = 0; i < workers.length; i++) {
       int worker = i + 1;
       workers[i] =
-          Thread.ofPlatform().name("warpwright-worker-" + worker).daemon().unstarted(() -> serve(worker));
+          Thread.ofPlatform()
+              .name("warpwright-worker-" + worker)
+              .daemon()
+              .unstarted(() -> serve(worker));
     }
     for (Thread thread : workers) {
       thread.start();
@@ -70,10 +79,11 @@ public final class WorkerPool implements AutoCloseable {
   }
 
   /**
-   * Runs all chunks and returns when they are done. When another thread is using the pool, or the call comes from inside
-   * a chunk, the calling thread does all the work itself.
+   * Runs all chunks and returns when they are done. When another thread is using the pool, or the
+   * call comes from inside a chunk, the calling thread does all the work itself.
    *
-   * @throws RuntimeException or {@link Error}: the first failure of a chunk; the chunks not yet begun are left out
+   * @throws RuntimeException or {@link Error}: the first failure of a chunk; the chunks not yet
+   *     begun are left out
    */
   public void run(int count, ChunkTask work) {
     if (closed) {
@@ -86,7 +96,8 @@ public final class WorkerPool implements AutoCloseable {
       return;
     }
     try {
-      // A generation with nothing to claim comes first: a worker still in the old one must not see the new chunk count.
+      // A generation with nothing to claim comes first: a worker still in the old one must not see
+      // the new chunk count.
       long generation = (claim.get() >>> CHUNK_BITS) + 2;
       claim.set(((generation - 1) << CHUNK_BITS) | CHUNK_MASK);
       task = work;

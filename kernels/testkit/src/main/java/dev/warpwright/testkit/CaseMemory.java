@@ -9,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The host memory of one case. Inputs lie in memory of randomly chosen kind; outputs are filled with NaN and surrounded by
- * canaries. {@link #check} finds changed inputs and writes outside outputs.
+ * The host memory of one case. Inputs lie in memory of randomly chosen kind; outputs are filled
+ * with NaN and surrounded by canaries. {@link #check} finds changed inputs and writes outside
+ * outputs.
  */
 public final class CaseMemory implements AutoCloseable {
   private static final byte CANARY = (byte) 0xA5;
@@ -74,7 +75,9 @@ public final class CaseMemory implements AutoCloseable {
     int lead = MARGIN + (random.chance(0.5) ? 0 : dtype.bytes() * random.between(1, 15));
     long all = lead + bytes + MARGIN;
     MemorySegment block =
-        random.chance(0.5) ? MemorySegment.ofArray(new byte[Math.toIntExact(all)]) : arena.allocate(all, 64);
+        random.chance(0.5)
+            ? MemorySegment.ofArray(new byte[Math.toIntExact(all)])
+            : arena.allocate(all, 64);
     block.fill(CANARY);
     watches.add(new Watch("memory before a tensor", canaries(lead), block.asSlice(0, lead)));
     watches.add(new Watch("memory behind a tensor", canaries(MARGIN), block.asSlice(lead + bytes)));

@@ -24,21 +24,28 @@ public final class CaseRandom {
   }
 
   /**
-   * A size from {@code least} to {@code most}, both included, that often lies at a power of two or one beside it, at a
-   * limit, or at a prime.
+   * A size from {@code least} to {@code most}, both included, that often lies at a power of two or
+   * one beside it, at a limit, or at a prime.
    */
   public int size(int least, int most) {
     int size =
         switch (random.nextInt(4)) {
-          case 0 -> (1 << random.nextInt(32 - Integer.numberOfLeadingZeros(Math.max(most, 1)))) + random.nextInt(-1, 2);
+          case 0 ->
+              (1 << random.nextInt(32 - Integer.numberOfLeadingZeros(Math.max(most, 1))))
+                  + random.nextInt(-1, 2);
           case 1 -> PRIMES[random.nextInt(PRIMES.length)];
-          case 2 -> random.nextInt(8) == 0 ? (random.nextBoolean() ? least : most) : between(least, Math.min(most, least + 16));
+          case 2 ->
+              random.nextInt(8) == 0
+                  ? (random.nextBoolean() ? least : most)
+                  : between(least, Math.min(most, least + 16));
           default -> between(least, most);
         };
     return size < least || size > most ? between(least, most) : size;
   }
 
-  private static final int[] PRIMES = {3, 5, 7, 11, 13, 17, 31, 37, 61, 67, 97, 127, 131, 251, 257, 509, 521, 1021};
+  private static final int[] PRIMES = {
+    3, 5, 7, 11, 13, 17, 31, 37, 61, 67, 97, 127, 131, 251, 257, 509, 521, 1021
+  };
 
   /** One of the given values. */
   @SafeVarargs

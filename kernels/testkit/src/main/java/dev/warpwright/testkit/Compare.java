@@ -20,8 +20,18 @@ public final class Compare {
       double fraction = tolerance.fraction(want, got);
       if (!(fraction <= 1)) {
         throw new ContractViolation(
-            name + "[" + i + "] of " + expected.shape() + " is " + got + ", the reference has " + want + " (error "
-                + fraction + " of what is allowed)");
+            name
+                + "["
+                + i
+                + "] of "
+                + expected.shape()
+                + " is "
+                + got
+                + ", the reference has "
+                + want
+                + " (error "
+                + fraction
+                + " of what is allowed)");
       }
       worst = Math.max(worst, fraction);
     }
@@ -33,7 +43,14 @@ public final class Compare {
     for (long i = 0; i < expected.elements(); i++) {
       if (expected.getInt(i) != actual.getInt(i)) {
         throw new ContractViolation(
-            name + "[" + i + "] of " + expected.shape() + " is " + actual.getInt(i) + ", the reference has "
+            name
+                + "["
+                + i
+                + "] of "
+                + expected.shape()
+                + " is "
+                + actual.getInt(i)
+                + ", the reference has "
                 + expected.getInt(i));
       }
     }

@@ -14,9 +14,9 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * Runs a contract on the devices of a provider. Every extreme is a test of its own, so that a failure names its case;
- * random cases are grouped by device. The seed of the random cases is fixed; {@code -Dwarpwright.seed} and
- * {@code -Dwarpwright.cases} change seed and number.
+ * Runs a contract on the devices of a provider. Every extreme is a test of its own, so that a
+ * failure names its case; random cases are grouped by device. The seed of the random cases is
+ * fixed; {@code -Dwarpwright.seed} and {@code -Dwarpwright.cases} change seed and number.
  */
 public abstract class ContractTest {
   /** Seed of the random cases. */
@@ -66,7 +66,9 @@ public abstract class ContractTest {
     List<DynamicTest> tests = new ArrayList<>();
     for (KernelDevice device : devices.subList(1, devices.size())) {
       for (ContractCase extreme : contract.extremes()) {
-        tests.add(DynamicTest.dynamicTest(device.name() + ": " + extreme, () -> run(reference, device, extreme)));
+        tests.add(
+            DynamicTest.dynamicTest(
+                device.name() + ": " + extreme, () -> run(reference, device, extreme)));
       }
       tests.add(
           DynamicTest.dynamicTest(
@@ -83,7 +85,8 @@ public abstract class ContractTest {
   private static void run(KernelDevice reference, KernelDevice device, ContractCase drawn) {
     Support support = device.support(drawn.spec());
     if (!support.supported()) {
-      throw new ContractViolation(device.name() + " does not support " + drawn + ": " + support.reason());
+      throw new ContractViolation(
+          device.name() + " does not support " + drawn + ": " + support.reason());
     }
     try {
       drawn.run(reference, device);

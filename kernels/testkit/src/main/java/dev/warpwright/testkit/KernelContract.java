@@ -8,7 +8,10 @@ public interface KernelContract {
   /** The kernel. */
   KernelId kernel();
 
-  /** Cases that are run always: one for each extreme (empty, one, odd tails, ties, everything masked …). */
+  /**
+   * Cases that are run always: one for each extreme (empty, one, odd tails, ties, everything masked
+   * …).
+   */
   List<? extends ContractCase> extremes();
 
   /** A random case, drawn from the whole range of sizes and options that a test can afford. */

@@ -1,8 +1,8 @@
 package dev.warpwright.testkit;
 
 /**
- * How far a float result may lie from the reference: {@code |actual − expected| ≤ absolute + relative · |expected|}. NaN
- * equals NaN only; an infinity equals itself only.
+ * How far a float result may lie from the reference: {@code |actual − expected| ≤ absolute +
+ * relative · |expected|}. NaN equals NaN only; an infinity equals itself only.
  *
  * @param absolute absolute part
  * @param relative relative part

@@ -1,20 +1,28 @@
 package dev.warpwright.kernels.attention;
 
-import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
 
 /**
- * Stores the keys and values of new tokens in their slots and notes their logical positions. Keys are rotated by
- * {@link Rope} at the token's position first, in F32, then keys and values are rounded to the pool's element type.
+ * Stores the keys and values of new tokens in their slots and notes their logical positions. Keys
+ * are rotated by {@link Rope} at the token's position first, in F32, then keys and values are
+ * rounded to the pool's element type.
  */
 public abstract class AppendKv extends BatchPlan {
   private final AppendKvSpec spec;
 
   /** A plan for {@code spec}. */
   protected AppendKv(KernelDevice device, AppendKvSpec spec, KvPool pool, long workspaceBytes) {
-    super(device, spec, workspaceBytes, spec.heads(), spec.pool(), pool, spec.maxRequests(), spec.maxTokens());
+    super(
+        device,
+        spec,
+        workspaceBytes,
+        spec.heads(),
+        spec.pool(),
+        pool,
+        spec.maxRequests(),
+        spec.maxTokens());
     this.spec = spec;
   }
 
@@ -32,7 +40,8 @@ public abstract class AppendKv extends BatchPlan {
    * Stores one layer's new keys and values.
    *
    * @param layer the layer
-   * @param k F32 {@code [tokens, kvHeads, headDim]}, not yet rotated; tokens in the order of the batch
+   * @param k F32 {@code [tokens, kvHeads, headDim]}, not yet rotated; tokens in the order of the
+   *     batch
    * @param v F32 of the same shape
    */
   public final void run(int layer, Tensor k, Tensor v) {

@@ -22,7 +22,11 @@ public record AppendKvSpec(Heads heads, KvPoolSpec pool, int maxRequests, int ma
     Checks.notNull("rope", rope);
     Checks.between("maxRequests", maxRequests, 1, 1 << 24);
     Checks.between("maxTokens", maxTokens, 1, Integer.MAX_VALUE);
-    Checks.that(pool.headDim() == heads.headDim(), "pool.headDim", pool.headDim(), "the heads' " + heads.headDim());
+    Checks.that(
+        pool.headDim() == heads.headDim(),
+        "pool.headDim",
+        pool.headDim(),
+        "the heads' " + heads.headDim());
     rope.require(heads.headDim());
   }
 

@@ -3,8 +3,8 @@ package dev.warpwright.kernels.attention;
 /**
  * The attention family: makes pools of key/value pages and plans over them.
  *
- * <p>All methods throw {@link dev.warpwright.kernels.UnsupportedKernelException} where
- * {@link dev.warpwright.kernels.KernelDevice#support} says no.
+ * <p>All methods throw {@link dev.warpwright.kernels.UnsupportedKernelException} where {@link
+ * dev.warpwright.kernels.KernelDevice#support} says no.
  */
 public interface AttentionKernels {
   /** Allocates a pool of head pages. The caller closes it. */

@@ -6,7 +6,10 @@ import dev.warpwright.kernels.KernelPlan;
 import dev.warpwright.kernels.KernelSpec;
 import org.jspecify.annotations.Nullable;
 
-/** What the plans over paged keys and values have in common: a pool, and page tables that change once a step. */
+/**
+ * What the plans over paged keys and values have in common: a pool, and page tables that change
+ * once a step.
+ */
 public abstract class BatchPlan extends KernelPlan {
   private final Heads heads;
   private final KvPool pool;
@@ -14,7 +17,9 @@ public abstract class BatchPlan extends KernelPlan {
   private final int maxTokens;
   private @Nullable PageTables tables;
 
-  /** A plan over {@code pool}, which must be of the same device and have the sizes {@code poolSpec}. */
+  /**
+   * A plan over {@code pool}, which must be of the same device and have the sizes {@code poolSpec}.
+   */
   protected BatchPlan(
       KernelDevice device,
       KernelSpec spec,
@@ -25,7 +30,11 @@ public abstract class BatchPlan extends KernelPlan {
       int maxRequests,
       int maxTokens) {
     Checks.notNull("pool", pool);
-    Checks.that(pool.device() == device, "pool.device", pool.device().place(), "the plan's own " + device.place());
+    Checks.that(
+        pool.device() == device,
+        "pool.device",
+        pool.device().place(),
+        "the plan's own " + device.place());
     Checks.that(pool.spec().equals(poolSpec), "pool.spec", pool.spec(), poolSpec.toString());
     super(device, spec, workspaceBytes);
     this.heads = heads;
@@ -45,16 +54,22 @@ public abstract class BatchPlan extends KernelPlan {
   }
 
   /**
-   * Takes over the lengths and pages of a step; must be called before the first run and after each change. The plan
-   * keeps a reference: the tables must not be changed until the step's runs are over.
+   * Takes over the lengths and pages of a step; must be called before the first run and after each
+   * change. The plan keeps a reference: the tables must not be changed until the step's runs are
+   * over.
    */
   public final void update(PageTables batch) {
     begin();
     try {
       tables = null;
       Checks.notNull("batch", batch);
-      Checks.that(batch.layers() == heads.layers(), "batch.layers", batch.layers(), "" + heads.layers());
-      Checks.that(batch.kvHeads() == heads.kvHeads(), "batch.kvHeads", batch.kvHeads(), "" + heads.kvHeads());
+      Checks.that(
+          batch.layers() == heads.layers(), "batch.layers", batch.layers(), "" + heads.layers());
+      Checks.that(
+          batch.kvHeads() == heads.kvHeads(),
+          "batch.kvHeads",
+          batch.kvHeads(),
+          "" + heads.kvHeads());
       Checks.between("batch.requests", batch.requests(), 0, maxRequests);
       Checks.between("batch.tokens", batch.tokens(), 0, maxTokens);
       batch.require(pool.spec(), writesNewTokens());
@@ -75,7 +90,10 @@ public abstract class BatchPlan extends KernelPlan {
   /** Makes the provider ready for a batch that is checked. */
   protected abstract void prepare(PageTables batch);
 
-  /** The batch of this step; refuses a run before the first update, on a closed pool, and for a layer that is not there. */
+  /**
+   * The batch of this step; refuses a run before the first update, on a closed pool, and for a
+   * layer that is not there.
+   */
   protected final PageTables requireStep(int layer) {
     PageTables batch = tables;
     if (batch == null) {

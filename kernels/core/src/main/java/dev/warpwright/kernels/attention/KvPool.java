@@ -6,11 +6,13 @@ import dev.warpwright.kernels.LeakDetector;
 import dev.warpwright.kernels.Tensor;
 
 /**
- * A pool of head pages on one device. How a page is laid out inside is the provider's secret; {@link #exportPages} and
- * {@link #importPages} convert to and from the canonical form {@code [pages, pageSize, headDim]} of the pool's element type.
+ * A pool of head pages on one device. How a page is laid out inside is the provider's secret;
+ * {@link #exportPages} and {@link #importPages} convert to and from the canonical form {@code
+ * [pages, pageSize, headDim]} of the pool's element type.
  *
- * <p>Beside keys and values each slot carries its logical position: the index of its token in the sequence. Masks and
- * rotations use positions, never slot numbers, so slots may be moved. New pages hold zeros, and positions of −1.
+ * <p>Beside keys and values each slot carries its logical position: the index of its token in the
+ * sequence. Masks and rotations use positions, never slot numbers, so slots may be moved. New pages
+ * hold zeros, and positions of −1.
  */
 public abstract class KvPool implements AutoCloseable {
   private final KernelDevice device;
@@ -72,11 +74,18 @@ public abstract class KvPool implements AutoCloseable {
     doExport(pages, keys, values, positions);
   }
 
-  /** Copies pages in from canonical form; arguments as for {@link #exportPages}. A page may be named once. */
+  /**
+   * Copies pages in from canonical form; arguments as for {@link #exportPages}. A page may be named
+   * once.
+   */
   public final void importPages(int[] pages, Tensor keys, Tensor values, Tensor positions) {
     requireTransfer(pages, keys, values, positions);
     long duplicate = PageTables.firstDuplicate(pages, pages.length, spec.headPages());
-    Checks.that(duplicate < 0, "pages[" + duplicate + "]", duplicate < 0 ? "" : pages[(int) duplicate], "each page once");
+    Checks.that(
+        duplicate < 0,
+        "pages[" + duplicate + "]",
+        duplicate < 0 ? "" : pages[(int) duplicate],
+        "each page once");
     doImport(pages, keys, values, positions);
   }
 
@@ -88,7 +97,8 @@ public abstract class KvPool implements AutoCloseable {
     }
     Checks.tensor("keys", keys, spec.dtype(), pages.length, spec.pageSize(), spec.headDim());
     Checks.tensor("values", values, spec.dtype(), pages.length, spec.pageSize(), spec.headDim());
-    Checks.tensor("positions", positions, dev.warpwright.kernels.DType.I32, pages.length, spec.pageSize());
+    Checks.tensor(
+        "positions", positions, dev.warpwright.kernels.DType.I32, pages.length, spec.pageSize());
     for (Tensor tensor : new Tensor[] {keys, values, positions}) {
       Checks.that(tensor.isHost(), "tensor", "on " + tensor.memory().place(), "host memory");
       Checks.that(tensor.memory().isAlive(), "tensor", "in memory that was freed", "live memory");

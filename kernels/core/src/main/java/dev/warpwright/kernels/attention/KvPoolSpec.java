@@ -4,8 +4,8 @@ import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
 
 /**
- * Size and element type of a pool of head pages. One head page holds {@code pageSize} slots of keys and values of one kv
- * head; one pool serves all layers.
+ * Size and element type of a pool of head pages. One head page holds {@code pageSize} slots of keys
+ * and values of one kv head; one pool serves all layers.
  *
  * @param headPages number of pages
  * @param pageSize slots a page

@@ -6,12 +6,14 @@ import java.util.Arrays;
 import java.util.BitSet;
 
 /**
- * The page tables of one batch: for each (layer, request, kv head) the head pages of its slots, in slot order, and the
- * number of filled slots; for each request how many new tokens it brings and the logical position of the first of them.
+ * The page tables of one batch: for each (layer, request, kv head) the head pages of its slots, in
+ * slot order, and the number of filled slots; for each request how many new tokens it brings and
+ * the logical position of the first of them.
  *
- * <p>A table that was appended to already counts the new tokens: in row r, new token i of n lies in slot
- * {@code length(r) − n + i}. Rows are numbered {@code (layer · requests + request) · kvHeads + head}. Contents are made
- * anew each step with {@link #begin}, {@link #request} and {@link #row}; plans read them at {@code update}.
+ * <p>A table that was appended to already counts the new tokens: in row r, new token i of n lies in
+ * slot {@code length(r) − n + i}. Rows are numbered {@code (layer · requests + request) · kvHeads +
+ * head}. Contents are made anew each step with {@link #begin}, {@link #request} and {@link #row};
+ * plans read them at {@code update}.
  */
 public final class PageTables {
   private final int layers;
@@ -44,7 +46,11 @@ public final class PageTables {
   public PageTables begin(int count) {
     Checks.between("requests", count, 0, 1 << 24);
     long rows = (long) layers * count * kvHeads;
-    Checks.that(rows < Integer.MAX_VALUE - 8, "requests", count, "at most 2^31 (layer, request, head) rows");
+    Checks.that(
+        rows < Integer.MAX_VALUE - 8,
+        "requests",
+        count,
+        "at most 2^31 (layer, request, head) rows");
     requests = count;
     requestsSet = 0;
     rowsSet = 0;
@@ -64,12 +70,14 @@ public final class PageTables {
   /**
    * Adds the next request.
    *
-   * @param newTokens query tokens that the request brings: 1 in a decode step, any number in a prefill, 0 for none
+   * @param newTokens query tokens that the request brings: 1 in a decode step, any number in a
+   *     prefill, 0 for none
    * @param position logical position of the first of them
    */
   public PageTables request(int newTokens, int position) {
     if (requestsSet == requests) {
-      throw new IllegalStateException("all " + requests + " requests of the batch are there already");
+      throw new IllegalStateException(
+          "all " + requests + " requests of the batch are there already");
     }
     Checks.between("newTokens", newTokens, 0, Integer.MAX_VALUE - tokenStart[requestsSet]);
     Checks.between("position", position, 0, Integer.MAX_VALUE - newTokens);
@@ -97,9 +105,13 @@ public final class PageTables {
     Checks.between("count", count, 0, rowPages.length - from);
     Checks.between("length", length, 0, (long) count * pageSize);
     int start = pageStart[rowsSet];
-    Checks.that(count <= Integer.MAX_VALUE - 8 - start, "count", count, "at most 2^31 pages in all rows");
+    Checks.that(
+        count <= Integer.MAX_VALUE - 8 - start, "count", count, "at most 2^31 pages in all rows");
     if (pages.length < start + count) {
-      pages = Arrays.copyOf(pages, Math.max(start + count, (int) Math.min(Integer.MAX_VALUE - 8, 2L * pages.length)));
+      pages =
+          Arrays.copyOf(
+              pages,
+              Math.max(start + count, (int) Math.min(Integer.MAX_VALUE - 8, 2L * pages.length)));
     }
     System.arraycopy(rowPages, from, pages, start, count);
     lengths[rowsSet] = length;
@@ -178,7 +190,8 @@ public final class PageTables {
   }
 
   /**
-   * Refuses tables that are incomplete, name pages outside the pool, or (for an append) write one page from two rows.
+   * Refuses tables that are incomplete, name pages outside the pool, or (for an append) write one
+   * page from two rows.
    *
    * @param pool the pool that the pages are of
    * @param written whether the slots of the new tokens will be written
@@ -191,7 +204,8 @@ public final class PageTables {
           requestsSet + " requests and " + rowsSet + " rows",
           requests + " requests and " + layers * requests * kvHeads + " rows, as begun");
     }
-    Checks.that(pageSize == pool.pageSize(), "tables.pageSize", pageSize, "the pool's " + pool.pageSize());
+    Checks.that(
+        pageSize == pool.pageSize(), "tables.pageSize", pageSize, "the pool's " + pool.pageSize());
     BitSet seen = written ? new BitSet(pool.headPages()) : new BitSet(0);
     for (int row = 0; row < rowsSet; row++) {
       int added = newTokens(row / kvHeads % Math.max(requests, 1));
@@ -207,7 +221,9 @@ public final class PageTables {
                 && (long) index * pageSize < lengths[row];
         if (target && seen.get(page)) {
           throw new InvalidArgumentException(
-              "tables.page[row " + row + "][" + index + "]", page, "a page that no other row of the batch writes");
+              "tables.page[row " + row + "][" + index + "]",
+              page,
+              "a page that no other row of the batch writes");
         }
         if (target) {
           seen.set(page);
@@ -215,12 +231,17 @@ public final class PageTables {
       }
       if (written && added > lengths[row]) {
         throw new InvalidArgumentException(
-            "tables.length[row " + row + "]", lengths[row], "at least the request's " + added + " new tokens");
+            "tables.length[row " + row + "]",
+            lengths[row],
+            "at least the request's " + added + " new tokens");
       }
     }
   }
 
-  /** Index of the first entry that occurred before among the first {@code count}, or −1; entries are below {@code limit}. */
+  /**
+   * Index of the first entry that occurred before among the first {@code count}, or −1; entries are
+   * below {@code limit}.
+   */
   static long firstDuplicate(int[] values, int count, int limit) {
     BitSet seen = new BitSet(limit);
     for (int i = 0; i < count; i++) {

@@ -15,17 +15,27 @@ import org.jspecify.annotations.Nullable;
  *   out   = Σ_j exp(s_j − lse) · v_j
  * </pre>
  *
- * <p>Query head h reads kv head h/group. The log-sum-exp is a natural logarithm in F32, {@code [request, head]}. A
- * request without a visible slot gives zeros and −∞. The order of additions depends on the row's length only, never on
- * the batch or the number of threads: the same bits in every run on one provider. Sources: Dao et al. 2022 (arXiv
- * 2205.14135), Kwon et al. 2023 (arXiv 2309.06180).
+ * <p>Query head h reads kv head h/group. The log-sum-exp is a natural logarithm in F32, {@code
+ * [request, head]}. A request without a visible slot gives zeros and −∞. The order of additions
+ * depends on the row's length only, never on the batch or the number of threads: the same bits in
+ * every run on one provider. Sources: Dao et al. 2022 (arXiv 2205.14135), Kwon et al. 2023 (arXiv
+ * 2309.06180).
  */
 public abstract class PagedDecode extends BatchPlan {
   private final PagedDecodeSpec spec;
 
   /** A plan for {@code spec}. */
-  protected PagedDecode(KernelDevice device, PagedDecodeSpec spec, KvPool pool, long workspaceBytes) {
-    super(device, spec, workspaceBytes, spec.heads(), spec.pool(), pool, spec.maxRequests(), spec.maxRequests());
+  protected PagedDecode(
+      KernelDevice device, PagedDecodeSpec spec, KvPool pool, long workspaceBytes) {
+    super(
+        device,
+        spec,
+        workspaceBytes,
+        spec.heads(),
+        spec.pool(),
+        pool,
+        spec.maxRequests(),
+        spec.maxRequests());
     this.spec = spec;
   }
 
@@ -43,7 +53,10 @@ public abstract class PagedDecode extends BatchPlan {
   protected final void requireBatch(PageTables batch) {
     for (int request = 0; request < batch.requests(); request++) {
       Checks.that(
-          batch.newTokens(request) == 1, "batch.newTokens[" + request + "]", batch.newTokens(request), "1 in a decode step");
+          batch.newTokens(request) == 1,
+          "batch.newTokens[" + request + "]",
+          batch.newTokens(request),
+          "1 in a decode step");
     }
     Checks.between("batch.maxLength", batch.maxLength(), 0, spec.maxLength());
   }
@@ -61,7 +74,8 @@ public abstract class PagedDecode extends BatchPlan {
     try {
       PageTables batch = requireStep(layer);
       requireTensor("q", q, DType.F32, batch.requests(), heads().queryHeads(), heads().headDim());
-      requireOutput("out", out, DType.F32, batch.requests(), heads().queryHeads(), heads().headDim());
+      requireOutput(
+          "out", out, DType.F32, batch.requests(), heads().queryHeads(), heads().headDim());
       Checks.disjoint("out", out, "q", q);
       if (lse != null) {
         requireOutput("lse", lse, DType.F32, batch.requests(), heads().queryHeads());
@@ -78,5 +92,6 @@ public abstract class PagedDecode extends BatchPlan {
   }
 
   /** Computes; all arguments are checked and there is at least one request. */
-  protected abstract void execute(PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse);
+  protected abstract void execute(
+      PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse);
 }

@@ -16,7 +16,13 @@ import dev.warpwright.kernels.KernelSpec;
  * @param masking masks, cap, biases
  */
 public record PagedDecodeSpec(
-    Heads heads, KvPoolSpec pool, int maxRequests, int maxLength, Rope rope, float scale, Masking masking)
+    Heads heads,
+    KvPoolSpec pool,
+    int maxRequests,
+    int maxLength,
+    Rope rope,
+    float scale,
+    Masking masking)
     implements KernelSpec {
   /** Checks the values. */
   public PagedDecodeSpec {
@@ -27,14 +33,25 @@ public record PagedDecodeSpec(
     Checks.between("maxRequests", maxRequests, 1, 1 << 24);
     Checks.between("maxLength", maxLength, 1, Integer.MAX_VALUE);
     Checks.finite("scale", scale);
-    Checks.that(pool.headDim() == heads.headDim(), "pool.headDim", pool.headDim(), "the heads' " + heads.headDim());
+    Checks.that(
+        pool.headDim() == heads.headDim(),
+        "pool.headDim",
+        pool.headDim(),
+        "the heads' " + heads.headDim());
     rope.require(heads.headDim());
   }
 
   /** Causal attention with scale 1/√headDim. */
-  public static PagedDecodeSpec causal(Heads heads, KvPoolSpec pool, int maxRequests, int maxLength, Rope rope) {
+  public static PagedDecodeSpec causal(
+      Heads heads, KvPoolSpec pool, int maxRequests, int maxLength, Rope rope) {
     return new PagedDecodeSpec(
-        heads, pool, maxRequests, maxLength, rope, (float) (1 / Math.sqrt(heads.headDim())), Masking.CAUSAL);
+        heads,
+        pool,
+        maxRequests,
+        maxLength,
+        rope,
+        (float) (1 / Math.sqrt(heads.headDim())),
+        Masking.CAUSAL);
   }
 
   @Override

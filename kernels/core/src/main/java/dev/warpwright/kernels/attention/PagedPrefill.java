@@ -7,16 +7,26 @@ import dev.warpwright.kernels.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Attention of several query tokens a request (ragged): the formula of {@link PagedDecode} for each token, whose logical
- * position is {@code firstPosition(request) + index}. The keys and values of the tokens themselves must have been
- * appended before. Order of additions, log-sum-exp and empty rows as for {@link PagedDecode}.
+ * Attention of several query tokens a request (ragged): the formula of {@link PagedDecode} for each
+ * token, whose logical position is {@code firstPosition(request) + index}. The keys and values of
+ * the tokens themselves must have been appended before. Order of additions, log-sum-exp and empty
+ * rows as for {@link PagedDecode}.
  */
 public abstract class PagedPrefill extends BatchPlan {
   private final PagedPrefillSpec spec;
 
   /** A plan for {@code spec}. */
-  protected PagedPrefill(KernelDevice device, PagedPrefillSpec spec, KvPool pool, long workspaceBytes) {
-    super(device, spec, workspaceBytes, spec.heads(), spec.pool(), pool, spec.maxRequests(), spec.maxTokens());
+  protected PagedPrefill(
+      KernelDevice device, PagedPrefillSpec spec, KvPool pool, long workspaceBytes) {
+    super(
+        device,
+        spec,
+        workspaceBytes,
+        spec.heads(),
+        spec.pool(),
+        pool,
+        spec.maxRequests(),
+        spec.maxTokens());
     this.spec = spec;
   }
 
@@ -39,7 +49,8 @@ public abstract class PagedPrefill extends BatchPlan {
    * Computes one layer's attention.
    *
    * @param layer the layer
-   * @param q F32 {@code [tokens, queryHeads, headDim]}, not yet rotated; tokens in the order of the batch
+   * @param q F32 {@code [tokens, queryHeads, headDim]}, not yet rotated; tokens in the order of the
+   *     batch
    * @param out F32 {@code [tokens, queryHeads, headDim]}; disjoint from the other arguments
    * @param lse F32 {@code [tokens, queryHeads]}, or null when it is not needed
    */
@@ -65,5 +76,6 @@ public abstract class PagedPrefill extends BatchPlan {
   }
 
   /** Computes; all arguments are checked and there is at least one token. */
-  protected abstract void execute(PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse);
+  protected abstract void execute(
+      PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse);
 }

@@ -36,7 +36,11 @@ public record PagedPrefillSpec(
     Checks.between("maxTokens", maxTokens, 1, Integer.MAX_VALUE);
     Checks.between("maxLength", maxLength, 1, Integer.MAX_VALUE);
     Checks.finite("scale", scale);
-    Checks.that(pool.headDim() == heads.headDim(), "pool.headDim", pool.headDim(), "the heads' " + heads.headDim());
+    Checks.that(
+        pool.headDim() == heads.headDim(),
+        "pool.headDim",
+        pool.headDim(),
+        "the heads' " + heads.headDim());
     rope.require(heads.headDim());
   }
 
@@ -44,7 +48,14 @@ public record PagedPrefillSpec(
   public static PagedPrefillSpec causal(
       Heads heads, KvPoolSpec pool, int maxRequests, int maxTokens, int maxLength, Rope rope) {
     return new PagedPrefillSpec(
-        heads, pool, maxRequests, maxTokens, maxLength, rope, (float) (1 / Math.sqrt(heads.headDim())), Masking.CAUSAL);
+        heads,
+        pool,
+        maxRequests,
+        maxTokens,
+        maxLength,
+        rope,
+        (float) (1 / Math.sqrt(heads.headDim())),
+        Masking.CAUSAL);
   }
 
   @Override

@@ -7,9 +7,11 @@ import dev.warpwright.kernels.KernelPlan;
 import dev.warpwright.kernels.Tensor;
 
 /**
- * Root-mean-square normalisation: {@code y[t,c] = x[t,c] / sqrt(mean_c(x[t,c]²) + epsilon) · weight[c]}.
+ * Root-mean-square normalisation: {@code y[t,c] = x[t,c] / sqrt(mean_c(x[t,c]²) + epsilon) ·
+ * weight[c]}.
  *
- * <p>Deterministic: the same bits in every run on one provider. Source: Zhang and Sennrich 2019 (arXiv 1910.07467).
+ * <p>Deterministic: the same bits in every run on one provider. Source: Zhang and Sennrich 2019
+ * (arXiv 1910.07467).
  */
 public abstract class RmsNorm extends KernelPlan {
   private final RmsNormSpec spec;

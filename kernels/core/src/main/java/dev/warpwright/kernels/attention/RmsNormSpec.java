@@ -16,7 +16,11 @@ public record RmsNormSpec(int maxRows, int columns, float epsilon) implements Ke
   public RmsNormSpec {
     Checks.between("maxRows", maxRows, 1, Integer.MAX_VALUE);
     Checks.between("columns", columns, 1, Integer.MAX_VALUE);
-    Checks.that(epsilon >= 0 && Float.isFinite(epsilon), "epsilon", epsilon, "a finite number of at least 0");
+    Checks.that(
+        epsilon >= 0 && Float.isFinite(epsilon),
+        "epsilon",
+        epsilon,
+        "a finite number of at least 0");
   }
 
   @Override

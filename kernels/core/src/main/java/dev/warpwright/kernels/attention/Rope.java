@@ -5,10 +5,11 @@ import dev.warpwright.kernels.Checks;
 /**
  * Rotary position embedding of queries and keys.
  *
- * <p>Pair i of a head at position p is turned by the angle {@code p · theta^(−2i / rotaryDim)}: (a, b) becomes
- * (a·cos − b·sin, b·cos + a·sin). With {@link Style#ROTATE_HALF} pair i is elements (i, i + rotaryDim/2), with
- * {@link Style#INTERLEAVED} elements (2i, 2i + 1). Elements from {@code rotaryDim} on stay as they are. Angles, sines and
- * cosines are computed in double and rounded once to F32.
+ * <p>Pair i of a head at position p is turned by the angle {@code p · theta^(−2i / rotaryDim)}: (a,
+ * b) becomes (a·cos − b·sin, b·cos + a·sin). With {@link Style#ROTATE_HALF} pair i is elements (i,
+ * i + rotaryDim/2), with {@link Style#INTERLEAVED} elements (2i, 2i + 1). Elements from {@code
+ * rotaryDim} on stay as they are. Angles, sines and cosines are computed in double and rounded once
+ * to F32.
  *
  * @param style which elements make a pair, or {@link Style#NONE}
  * @param rotaryDim elements of a head that are rotated; even
@@ -33,7 +34,8 @@ public record Rope(Style style, int rotaryDim, double theta) {
     Checks.notNull("style", style);
     Checks.between("rotaryDim", rotaryDim, style == Style.NONE ? 0 : 2, KvPoolSpec.MAX_HEAD_DIM);
     Checks.multipleOf("rotaryDim", rotaryDim, 2);
-    Checks.that(theta >= 1 && theta <= Float.MAX_VALUE, "theta", theta, "a finite number of at least 1");
+    Checks.that(
+        theta >= 1 && theta <= Float.MAX_VALUE, "theta", theta, "a finite number of at least 1");
   }
 
   /** Pairs (i, i + rotaryDim/2) of all of a head. */

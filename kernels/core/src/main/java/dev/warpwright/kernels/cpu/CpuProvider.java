@@ -7,7 +7,10 @@ import dev.warpwright.kernels.OpenOptions;
 import dev.warpwright.kernels.Probe;
 import java.util.List;
 
-/** Provider {@code cpu}: multi-threaded kernels on the Vector API, or scalar ones where that is missing. */
+/**
+ * Provider {@code cpu}: multi-threaded kernels on the Vector API, or scalar ones where that is
+ * missing.
+ */
 public final class CpuProvider implements KernelProvider {
   static final String ID = "cpu";
 

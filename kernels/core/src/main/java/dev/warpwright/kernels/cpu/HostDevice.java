@@ -12,7 +12,10 @@ import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.WorkerPool;
 import java.lang.foreign.Arena;
 
-/** A device whose memory is the host's and whose plans run on a pool of threads before their call returns. */
+/**
+ * A device whose memory is the host's and whose plans run on a pool of threads before their call
+ * returns.
+ */
 public abstract class HostDevice implements KernelDevice {
   private final String provider;
   private final WorkerPool pool;

@@ -33,6 +33,7 @@ public abstract class HostFamily {
 
   /** Refuses a pool or matrix of another device. */
   protected final void requireOwn(KernelDevice owner, String argument) {
-    dev.warpwright.kernels.Checks.that(owner == device, argument + ".device", owner.place(), device.place());
+    dev.warpwright.kernels.Checks.that(
+        owner == device, argument + ".device", owner.place(), device.place());
   }
 }

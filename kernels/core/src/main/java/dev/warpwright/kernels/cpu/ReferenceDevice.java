@@ -10,7 +10,10 @@ import dev.warpwright.kernels.moe.MoeKernels;
 import dev.warpwright.kernels.reduce.ReduceKernels;
 import dev.warpwright.kernels.sparse.SparseKernels;
 
-/** The scalar reference: what every other implementation is compared with. Slow on purpose, one thread. */
+/**
+ * The scalar reference: what every other implementation is compared with. Slow on purpose, one
+ * thread.
+ */
 final class ReferenceDevice extends HostDevice {
   private final AttentionReference attention = new AttentionReference(this);
   private final SparseReference sparse = new SparseReference(this);

@@ -16,6 +16,7 @@ final class VectorModule {
   static List<String> warnings() {
     return PRESENT
         ? List.of()
-        : List.of("the Vector API is missing, kernels run scalar: start java with --add-modules jdk.incubator.vector");
+        : List.of(
+            "the Vector API is missing, kernels run scalar: start java with --add-modules jdk.incubator.vector");
   }
 }

@@ -8,8 +8,8 @@ import dev.warpwright.kernels.KernelPlan;
 import dev.warpwright.kernels.Tensor;
 
 /**
- * Weighted sum of the experts' results of each token, {@code y[t] = Σ_j weights[t, j] · h[slots[t, j]]}, j ascending;
- * choices without a slot (−1) add nothing. Deterministic.
+ * Weighted sum of the experts' results of each token, {@code y[t] = Σ_j weights[t, j] · h[slots[t,
+ * j]]}, j ascending; choices without a slot (−1) add nothing. Deterministic.
  */
 public abstract class Combine extends KernelPlan {
   private final CombineSpec spec;
@@ -53,7 +53,9 @@ public abstract class Combine extends KernelPlan {
           int slot = slots.getInt(f);
           if (slot < -1 || slot >= h.size(0)) {
             throw new InvalidArgumentException(
-                "slots[" + f / spec.topK() + "][" + f % spec.topK() + "]", slot, "-1.." + (h.size(0) - 1));
+                "slots[" + f / spec.topK() + "][" + f % spec.topK() + "]",
+                slot,
+                "-1.." + (h.size(0) - 1));
           }
         }
       }

@@ -8,11 +8,13 @@ import dev.warpwright.kernels.KernelPlan;
 import dev.warpwright.kernels.Tensor;
 
 /**
- * Grouping of routed tokens by expert: a stable counting sort of the choices {@code f = token · topK + j} by expert.
+ * Grouping of routed tokens by expert: a stable counting sort of the choices {@code f = token ·
+ * topK + j} by expert.
  *
- * <p>Expert e owns the slots {@code offsets[e] … offsets[e+1]−1}; its choices come first, in ascending f, then padding.
- * {@code order[slot]} is f, or −1 for padding and for slots behind {@code offsets[experts]}. {@code slots[f]} is the
- * inverse, or −1 where the choice was −1 (not routed) or was dropped because its expert was full. Exact.
+ * <p>Expert e owns the slots {@code offsets[e] … offsets[e+1]−1}; its choices come first, in
+ * ascending f, then padding. {@code order[slot]} is f, or −1 for padding and for slots behind
+ * {@code offsets[experts]}. {@code slots[f]} is the inverse, or −1 where the choice was −1 (not
+ * routed) or was dropped because its expert was full. Exact.
  */
 public abstract class Dispatch extends KernelPlan {
   private final DispatchSpec spec;
@@ -57,7 +59,9 @@ public abstract class Dispatch extends KernelPlan {
           int id = ids.getInt(f);
           if (id < -1 || id >= spec.experts()) {
             throw new InvalidArgumentException(
-                "ids[" + f / spec.topK() + "][" + f % spec.topK() + "]", id, "-1.." + (spec.experts() - 1));
+                "ids[" + f / spec.topK() + "][" + f % spec.topK() + "]",
+                id,
+                "-1.." + (spec.experts() - 1));
           }
         }
       }
@@ -68,6 +72,10 @@ public abstract class Dispatch extends KernelPlan {
     }
   }
 
-  /** Computes; all arguments are checked. Called for no tokens too: outputs are written then as well. */
-  protected abstract void execute(int tokens, Tensor ids, Tensor offsets, Tensor order, Tensor slots);
+  /**
+   * Computes; all arguments are checked. Called for no tokens too: outputs are written then as
+   * well.
+   */
+  protected abstract void execute(
+      int tokens, Tensor ids, Tensor offsets, Tensor order, Tensor slots);
 }

@@ -13,7 +13,8 @@ import dev.warpwright.kernels.KernelSpec;
  * @param tile each expert's segment is padded to a multiple of this many slots; 1 for none
  * @param capacity most tokens an expert takes, in token order, the rest is dropped; 0 for no limit
  */
-public record DispatchSpec(int maxTokens, int topK, int experts, int tile, int capacity) implements KernelSpec {
+public record DispatchSpec(int maxTokens, int topK, int experts, int tile, int capacity)
+    implements KernelSpec {
   /** Checks the values. */
   public DispatchSpec {
     Checks.between("maxTokens", maxTokens, 1, Integer.MAX_VALUE);
@@ -21,7 +22,11 @@ public record DispatchSpec(int maxTokens, int topK, int experts, int tile, int c
     Checks.between("experts", experts, 1, 1 << 20);
     Checks.between("tile", tile, 1, 1 << 10);
     Checks.between("capacity", capacity, 0, Integer.MAX_VALUE);
-    Checks.between("maxTokens·topK", (long) maxTokens * topK + (long) experts * (tile - 1), 1, Integer.MAX_VALUE);
+    Checks.between(
+        "maxTokens·topK",
+        (long) maxTokens * topK + (long) experts * (tile - 1),
+        1,
+        Integer.MAX_VALUE);
   }
 
   /** No padding, nothing dropped. */

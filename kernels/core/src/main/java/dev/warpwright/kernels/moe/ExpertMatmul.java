@@ -9,12 +9,12 @@ import dev.warpwright.kernels.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Product of each expert's token group with the expert's matrices, activation included:
- * {@code y[slot] = act(gate_e · x_slot) ⊙ (up_e · x_slot)} for the slots of each expert e.
+ * Product of each expert's token group with the expert's matrices, activation included: {@code
+ * y[slot] = act(gate_e · x_slot) ⊙ (up_e · x_slot)} for the slots of each expert e.
  *
- * <p>x_slot is row {@code order[slot] / topK} of x, or row {@code slot} when the plan's topK is 0. Padding slots
- * ({@code order = −1}) and slots behind the last offset are left as they were. Sums as for
- * {@link dev.warpwright.kernels.sparse.MatrixProduct}.
+ * <p>x_slot is row {@code order[slot] / topK} of x, or row {@code slot} when the plan's topK is 0.
+ * Padding slots ({@code order = −1}) and slots behind the last offset are left as they were. Sums
+ * as for {@link dev.warpwright.kernels.sparse.MatrixProduct}.
  */
 public abstract class ExpertMatmul extends KernelPlan {
   private final ExpertMatmulSpec spec;
@@ -35,11 +35,13 @@ public abstract class ExpertMatmul extends KernelPlan {
    *
    * @param w experts of the planned shape and format, prepared by the plan's device
    * @param offsets I32 {@code [experts + 1]} from {@link Dispatch}
-   * @param order I32 {@code [slots]} from {@link Dispatch}; null when the plan's topK is 0 and there is no padding
+   * @param order I32 {@code [slots]} from {@link Dispatch}; null when the plan's topK is 0 and
+   *     there is no padding
    * @param x F32 {@code [tokens, inputs]}, or {@code [slots, inputs]} when the plan's topK is 0
    * @param y F32 {@code [slots, outputs]}; disjoint from x
    */
-  public final void run(PreparedExperts w, Tensor offsets, @Nullable Tensor order, Tensor x, Tensor y) {
+  public final void run(
+      PreparedExperts w, Tensor offsets, @Nullable Tensor order, Tensor x, Tensor y) {
     begin();
     try {
       requireWeights(w);
@@ -51,7 +53,8 @@ public abstract class ExpertMatmul extends KernelPlan {
       Checks.notNull("x", x);
       Checks.that(x.rank() == 2, "x.rank", x.rank(), "2");
       requireTensor("x", x, DType.F32, spec.topK() == 0 ? slots : x.size(0), spec.inputs());
-      Checks.that(order != null || spec.topK() == 0, "order", null, "not null: the plan gathers tokens");
+      Checks.that(
+          order != null || spec.topK() == 0, "order", null, "not null: the plan gathers tokens");
       if (order != null) {
         requireTensor("order", order, DType.I32, slots);
         Checks.disjoint("y", y, "order", order);
@@ -70,10 +73,16 @@ public abstract class ExpertMatmul extends KernelPlan {
 
   private void requireWeights(PreparedExperts w) {
     Checks.notNull("w", w);
-    Checks.that(w.device() == device(), "w.device", w.device().place(), "the plan's own " + device().place());
+    Checks.that(
+        w.device() == device(),
+        "w.device",
+        w.device().place(),
+        "the plan's own " + device().place());
     Checks.that(w.isOpen(), "w", "closed", "open weights");
     Checks.that(
-        w.experts() == spec.experts() && w.outputs() == spec.outputs() && w.inputs() == spec.inputs(),
+        w.experts() == spec.experts()
+            && w.outputs() == spec.outputs()
+            && w.inputs() == spec.inputs(),
         "w.shape",
         "[" + w.experts() + ", " + w.outputs() + ", " + w.inputs() + "]",
         "[" + spec.experts() + ", " + spec.outputs() + ", " + spec.inputs() + "]");
@@ -91,7 +100,8 @@ public abstract class ExpertMatmul extends KernelPlan {
       for (int e = 0; e <= spec.experts(); e++) {
         int offset = offsets.getInt(e);
         if (offset < before || offset > slots || (e == 0 && offset != 0)) {
-          throw new InvalidArgumentException("offsets[" + e + "]", offset, before + ".." + (e == 0 ? 0 : slots));
+          throw new InvalidArgumentException(
+              "offsets[" + e + "]", offset, before + ".." + (e == 0 ? 0 : slots));
         }
         before = offset;
       }

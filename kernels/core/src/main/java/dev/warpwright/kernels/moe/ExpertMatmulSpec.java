@@ -14,10 +14,17 @@ import dev.warpwright.kernels.sparse.WeightFormat;
  * @param inputs input features of an expert
  * @param format format of the weights
  * @param activation what happens to the products
- * @param topK experts a token, with which {@code order} is turned into tokens; 0 when x already lies in slot order
+ * @param topK experts a token, with which {@code order} is turned into tokens; 0 when x already
+ *     lies in slot order
  */
 public record ExpertMatmulSpec(
-    int maxSlots, int experts, int outputs, int inputs, WeightFormat format, Activation activation, int topK)
+    int maxSlots,
+    int experts,
+    int outputs,
+    int inputs,
+    WeightFormat format,
+    Activation activation,
+    int topK)
     implements KernelSpec {
   /** What happens to the products. */
   public enum Activation {

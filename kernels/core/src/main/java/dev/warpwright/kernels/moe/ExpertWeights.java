@@ -9,7 +9,8 @@ import java.util.List;
  * The matrices of all experts of a layer, of one shape and format.
  *
  * @param gate matrices whose products are put through the activation, one an expert
- * @param up matrices whose products are multiplied with the activated ones, one an expert; empty when there is no gating
+ * @param up matrices whose products are multiplied with the activated ones, one an expert; empty
+ *     when there is no gating
  */
 public record ExpertWeights(List<? extends WeightMatrix> gate, List<? extends WeightMatrix> up) {
   /** Copies the lists and checks that all matrices are alike. */
@@ -17,13 +18,15 @@ public record ExpertWeights(List<? extends WeightMatrix> gate, List<? extends We
     gate = List.copyOf(gate);
     up = List.copyOf(up);
     Checks.atLeast("experts", gate.size(), 1);
-    Checks.that(up.isEmpty() || up.size() == gate.size(), "up.size", up.size(), "0 or " + gate.size());
+    Checks.that(
+        up.isEmpty() || up.size() == gate.size(), "up.size", up.size(), "0 or " + gate.size());
     WeightMatrix first = gate.getFirst();
     requireAlike("gate", gate, first);
     requireAlike("up", up, first);
   }
 
-  private static void requireAlike(String argument, List<? extends WeightMatrix> matrices, WeightMatrix first) {
+  private static void requireAlike(
+      String argument, List<? extends WeightMatrix> matrices, WeightMatrix first) {
     for (int e = 0; e < matrices.size(); e++) {
       WeightMatrix matrix = matrices.get(e);
       boolean alike =
@@ -44,7 +47,8 @@ public record ExpertWeights(List<? extends WeightMatrix> gate, List<? extends We
   }
 
   /** A gate and an up matrix an expert. */
-  public static ExpertWeights gated(List<? extends WeightMatrix> gate, List<? extends WeightMatrix> up) {
+  public static ExpertWeights gated(
+      List<? extends WeightMatrix> gate, List<? extends WeightMatrix> up) {
     Checks.that(!up.isEmpty(), "up", "empty", "one matrix an expert");
     return new ExpertWeights(gate, up);
   }

@@ -3,8 +3,8 @@ package dev.warpwright.kernels.moe;
 /**
  * The mixture-of-experts family.
  *
- * <p>All methods throw {@link dev.warpwright.kernels.UnsupportedKernelException} where
- * {@link dev.warpwright.kernels.KernelDevice#support} says no.
+ * <p>All methods throw {@link dev.warpwright.kernels.UnsupportedKernelException} where {@link
+ * dev.warpwright.kernels.KernelDevice#support} says no.
  */
 public interface MoeKernels {
   /** Plans the choice of experts. */

@@ -4,7 +4,10 @@ import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.LeakDetector;
 import dev.warpwright.kernels.sparse.WeightFormat;
 
-/** The experts' matrices in a provider's own layout, on one device. May be shared by plans and threads. */
+/**
+ * The experts' matrices in a provider's own layout, on one device. May be shared by plans and
+ * threads.
+ */
 public abstract class PreparedExperts implements AutoCloseable {
   private final KernelDevice device;
   private final int experts;

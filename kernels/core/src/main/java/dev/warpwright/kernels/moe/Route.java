@@ -10,12 +10,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * Choice of experts for each token.
  *
- * <p>With p = scoring(logits) and choice c = p + bias: a group's score is the sum of its two largest c (of one, if it has
- * one expert); experts outside the {@code keptGroups} best groups cannot be chosen; the {@code topK} best c are, in
- * falling order; weight = p (without bias), divided by the sum of the chosen p plus 1e-20 where asked for, times scale.
+ * <p>With p = scoring(logits) and choice c = p + bias: a group's score is the sum of its two
+ * largest c (of one, if it has one expert); experts outside the {@code keptGroups} best groups
+ * cannot be chosen; the {@code topK} best c are, in falling order; weight = p (without bias),
+ * divided by the sum of the chosen p plus 1e-20 where asked for, times scale.
  *
- * <p>Order: NaN is lowest, −0 equals +0, and of equal scores the lower index comes first. Choices are exact given
- * bit-equal probabilities. Sources: Mixtral (arXiv 2401.04088), DeepSeek-V3 (arXiv 2412.19437).
+ * <p>Order: NaN is lowest, −0 equals +0, and of equal scores the lower index comes first. Choices
+ * are exact given bit-equal probabilities. Sources: Mixtral (arXiv 2401.04088), DeepSeek-V3 (arXiv
+ * 2412.19437).
  */
 public abstract class Route extends KernelPlan {
   private final RouteSpec spec;
@@ -70,5 +72,6 @@ public abstract class Route extends KernelPlan {
   }
 
   /** Computes; all arguments are checked and there is at least one token. */
-  protected abstract void execute(int tokens, Tensor logits, @Nullable Tensor bias, Tensor ids, Tensor weights);
+  protected abstract void execute(
+      int tokens, Tensor logits, @Nullable Tensor bias, Tensor ids, Tensor weights);
 }

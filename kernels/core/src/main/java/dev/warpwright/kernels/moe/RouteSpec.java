@@ -11,9 +11,11 @@ import dev.warpwright.kernels.KernelSpec;
  * @param experts number of experts
  * @param topK experts a token
  * @param scoring how logits become probabilities
- * @param biased whether a bias an expert, given at {@code run}, is added for the choice (never to the weight)
+ * @param biased whether a bias an expert, given at {@code run}, is added for the choice (never to
+ *     the weight)
  * @param groups number of equal groups of neighbouring experts; 1 for no grouping
- * @param keptGroups groups whose experts may be chosen: those with the largest sum of their two best scores
+ * @param keptGroups groups whose experts may be chosen: those with the largest sum of their two
+ *     best scores
  * @param renormalise whether the chosen weights are divided by their sum
  * @param scale factor of the weights, last
  */
@@ -54,9 +56,13 @@ public record RouteSpec(
     return new RouteSpec(maxTokens, experts, topK, Scoring.SOFTMAX, false, 1, 1, true, 1);
   }
 
-  /** DeepSeek-V3's rule: sigmoid, bias for the choice, group-limited, divided by their sum, scaled. */
-  public static RouteSpec deepSeek(int maxTokens, int experts, int topK, int groups, int keptGroups, float scale) {
-    return new RouteSpec(maxTokens, experts, topK, Scoring.SIGMOID, true, groups, keptGroups, true, scale);
+  /**
+   * DeepSeek-V3's rule: sigmoid, bias for the choice, group-limited, divided by their sum, scaled.
+   */
+  public static RouteSpec deepSeek(
+      int maxTokens, int experts, int topK, int groups, int keptGroups, float scale) {
+    return new RouteSpec(
+        maxTokens, experts, topK, Scoring.SIGMOID, true, groups, keptGroups, true, scale);
   }
 
   @Override

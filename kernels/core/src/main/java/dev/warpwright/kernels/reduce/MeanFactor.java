@@ -17,7 +17,8 @@ final class MeanFactor {
     }
     float factor = (float) (1 / sum);
     if (!Float.isFinite(factor) || factor == 0) {
-      throw new InvalidArgumentException("weights", "a sum of " + sum, "a sum whose reciprocal is a finite F32 number");
+      throw new InvalidArgumentException(
+          "weights", "a sum of " + sum, "a sum whose reciprocal is a finite F32 number");
     }
     return factor;
   }

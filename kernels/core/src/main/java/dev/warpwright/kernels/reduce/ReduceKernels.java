@@ -3,8 +3,8 @@ package dev.warpwright.kernels.reduce;
 /**
  * The reduction family.
  *
- * <p>All methods throw {@link dev.warpwright.kernels.UnsupportedKernelException} where
- * {@link dev.warpwright.kernels.KernelDevice#support} says no.
+ * <p>All methods throw {@link dev.warpwright.kernels.UnsupportedKernelException} where {@link
+ * dev.warpwright.kernels.KernelDevice#support} says no.
  */
 public interface ReduceKernels {
   /** Plans a reduction of rows that are all there. */

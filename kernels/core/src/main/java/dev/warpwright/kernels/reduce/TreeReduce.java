@@ -11,12 +11,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Weighted reduction down the columns of K rows in the canonical tree.
  *
- * <p>Slots 0…K−1 are the leaves: leaf i of a column is {@code fl(w_i · x_i)}. Adjacent nodes are added level by level,
- * {@code fl(left + right)}, and an odd last one is carried up. A missing slot passes its sibling through, and a column
- * of missing slots only gives +0. There is no fused multiply-add and no flush to zero. A mean is {@code fl(S · r)} with
- * {@code r = (float) (1 / Σ w_i)}, Σ in double in slot order over the slots that are there. The same tree is what a
- * binary counter over arriving rows folds, and what aligned chunks of 2^m slots reduced on their own combine to, so the
- * result has the same bits however the work is cut. NaN counts as equal to NaN.
+ * <p>Slots 0…K−1 are the leaves: leaf i of a column is {@code fl(w_i · x_i)}. Adjacent nodes are
+ * added level by level, {@code fl(left + right)}, and an odd last one is carried up. A missing slot
+ * passes its sibling through, and a column of missing slots only gives +0. There is no fused
+ * multiply-add and no flush to zero. A mean is {@code fl(S · r)} with {@code r = (float) (1 / Σ
+ * w_i)}, Σ in double in slot order over the slots that are there. The same tree is what a binary
+ * counter over arriving rows folds, and what aligned chunks of 2^m slots reduced on their own
+ * combine to, so the result has the same bits however the work is cut. NaN counts as equal to NaN.
  */
 public abstract class TreeReduce extends KernelPlan {
   private final TreeReduceSpec spec;
@@ -35,7 +36,8 @@ public abstract class TreeReduce extends KernelPlan {
   /**
    * Reduces rows.
    *
-   * @param rows K tensors {@code [columns]} of the planned element type by slot, null where a slot is missing
+   * @param rows K tensors {@code [columns]} of the planned element type by slot, null where a slot
+   *     is missing
    * @param weights K finite weights by slot; those of missing slots are ignored
    * @param out F32 {@code [columns]}; disjoint from all rows
    */
@@ -45,7 +47,8 @@ public abstract class TreeReduce extends KernelPlan {
       Checks.notNull("rows", rows);
       Checks.notNull("weights", weights);
       Checks.that(rows.size() == spec.slots(), "rows.size", rows.size(), "" + spec.slots());
-      Checks.that(weights.length == spec.slots(), "weights.length", weights.length, "" + spec.slots());
+      Checks.that(
+          weights.length == spec.slots(), "weights.length", weights.length, "" + spec.slots());
       requireOutput("out", out, DType.F32, spec.columns());
       double sum = 0;
       boolean any = false;
@@ -90,5 +93,6 @@ public abstract class TreeReduce extends KernelPlan {
    * @param factor what the sum is multiplied with at the end; 1 means that it is not
    * @param out the result
    */
-  protected abstract void execute(List<? extends @Nullable Tensor> rows, float[] weights, float factor, Tensor out);
+  protected abstract void execute(
+      List<? extends @Nullable Tensor> rows, float[] weights, float factor, Tensor out);
 }

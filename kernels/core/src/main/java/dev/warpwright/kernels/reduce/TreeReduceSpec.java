@@ -14,7 +14,8 @@ import dev.warpwright.kernels.KernelSpec;
  * @param operation what is computed
  * @param determinism which bits are promised
  */
-public record TreeReduceSpec(int slots, long columns, DType rows, Operation operation, Determinism determinism)
+public record TreeReduceSpec(
+    int slots, long columns, DType rows, Operation operation, Determinism determinism)
     implements KernelSpec {
   /** What is computed. */
   public enum Operation {
@@ -26,7 +27,10 @@ public record TreeReduceSpec(int slots, long columns, DType rows, Operation oper
 
   /** Which bits are promised. */
   public enum Determinism {
-    /** F32 in tree order: the same bits on every provider, whatever the arrival order and number of threads. */
+    /**
+     * F32 in tree order: the same bits on every provider, whatever the arrival order and number of
+     * threads.
+     */
     CANONICAL,
     /** Leaves and nodes in F64, one rounding at the end: the same bits everywhere. */
     ACCURATE,
@@ -46,7 +50,8 @@ public record TreeReduceSpec(int slots, long columns, DType rows, Operation oper
 
   /** The canonical weighted mean of F32 rows. */
   public static TreeReduceSpec mean(int slots, long columns) {
-    return new TreeReduceSpec(slots, columns, DType.F32, Operation.WEIGHTED_MEAN, Determinism.CANONICAL);
+    return new TreeReduceSpec(
+        slots, columns, DType.F32, Operation.WEIGHTED_MEAN, Determinism.CANONICAL);
   }
 
   @Override

@@ -8,9 +8,9 @@ import dev.warpwright.kernels.Tensor;
 import java.util.Arrays;
 
 /**
- * The reduction of {@link TreeReduce} for rows that arrive one by one, in any order: the same bits. A row is needed only
- * during its {@link #accept}. Nodes whose sibling has not arrived are kept: at most ⌈K/2⌉ vectors, and ⌈log2 K⌉ + 1 when
- * slots arrive in ascending order.
+ * The reduction of {@link TreeReduce} for rows that arrive one by one, in any order: the same bits.
+ * A row is needed only during its {@link #accept}. Nodes whose sibling has not arrived are kept: at
+ * most ⌈K/2⌉ vectors, and ⌈log2 K⌉ + 1 when slots arrive in ascending order.
  */
 public abstract class TreeReduceStream extends KernelPlan {
   private final TreeReduceSpec spec;
@@ -54,8 +54,8 @@ public abstract class TreeReduceStream extends KernelPlan {
   }
 
   /**
-   * Writes the result of the rows that have arrived and makes the plan ready for new ones. When an argument is refused
-   * the rows are kept.
+   * Writes the result of the rows that have arrived and makes the plan ready for new ones. When an
+   * argument is refused the rows are kept.
    *
    * @param out F32 {@code [columns]}
    */
@@ -83,6 +83,9 @@ public abstract class TreeReduceStream extends KernelPlan {
   /** Adds a row; all arguments are checked. */
   protected abstract void add(int slot, Tensor row, float weight);
 
-  /** Folds what is left, multiplies by {@code factor} unless it is 1, writes {@code out}, and forgets all rows. */
+  /**
+   * Folds what is left, multiplies by {@code factor} unless it is 1, writes {@code out}, and
+   * forgets all rows.
+   */
   protected abstract void complete(float factor, Tensor out);
 }

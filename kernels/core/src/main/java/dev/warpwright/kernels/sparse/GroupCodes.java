@@ -41,10 +41,11 @@ final class GroupCodes {
   }
 
   /**
-   * Rounds one group symmetrically: scale = fl16(max|w| / (2^(bits−1) − 1)), code = zero + rint(w / scale), clamped. A
-   * group of zeros, or one whose scale underflows, gets scale 0 and zero codes.
+   * Rounds one group symmetrically: scale = fl16(max|w| / (2^(bits−1) − 1)), code = zero + rint(w /
+   * scale), clamped. A group of zeros, or one whose scale underflows, gets scale 0 and zero codes.
    */
-  static void encode(Grouping grouping, float[] weights, int from, Tensor codes, Tensor scales, long group) {
+  static void encode(
+      Grouping grouping, float[] weights, int from, Tensor codes, Tensor scales, long group) {
     float most = 0;
     for (int u = 0; u < grouping.size(); u++) {
       float w = Checks.finite("weight", weights[from + u]);
@@ -69,12 +70,20 @@ final class GroupCodes {
 
   /** Writes the weights of one stored group to {@code into[at …]}, not past {@code end}. */
   static void decode(
-      Grouping grouping, Tensor codes, long group, float scale, int zero, float[] into, int at, int end) {
+      Grouping grouping,
+      Tensor codes,
+      long group,
+      float scale,
+      int zero,
+      float[] into,
+      int at,
+      int end) {
     MemorySegment bytes = codes.segment();
     int perByte = 8 / grouping.bits();
     int mask = (1 << grouping.bits()) - 1;
     for (int u = 0; u < grouping.size() && at + u < end; u++) {
-      int packed = bytes.get(ValueLayout.JAVA_BYTE, group * grouping.codeBytes() + u / perByte) & 0xFF;
+      int packed =
+          bytes.get(ValueLayout.JAVA_BYTE, group * grouping.codeBytes() + u / perByte) & 0xFF;
       int code = (packed >>> (u % perByte * grouping.bits())) & mask;
       into[at + u] = scale * (code - zero);
     }

@@ -9,15 +9,17 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A matrix of integer codes of which whole groups of {@code 1 × size} weights are left out (block sparse rows).
+ * A matrix of integer codes of which whole groups of {@code 1 × size} weights are left out (block
+ * sparse rows).
  *
- * <p>Kept groups lie one after the other, rows ascending and groups ascending inside a row. Source of the format: GQSA
- * (arXiv 2412.17560).
+ * <p>Kept groups lie one after the other, rows ascending and groups ascending inside a row. Source
+ * of the format: GQSA (arXiv 2412.17560).
  *
  * @param columns input features
  * @param grouping codes and groups
  * @param rowStart I64 {@code [rows + 1]}: kept groups before each row; begins with 0, never falls
- * @param groupIndex I16 (unsigned) {@code [kept]}: which group of its row each kept group is; rises inside a row
+ * @param groupIndex I16 (unsigned) {@code [kept]}: which group of its row each kept group is; rises
+ *     inside a row
  * @param codes U8 {@code [kept, codeBytes]}
  * @param scales F16 {@code [kept]}
  * @param zeros U8 {@code [kept]}, or null for a symmetric grouping
@@ -70,7 +72,8 @@ public record GroupSparseMatrix(
       for (long t = start; t < end; t++) {
         int index = index(groupIndex, t);
         if (index <= before || index >= groups) {
-          throw new InvalidArgumentException("groupIndex[" + t + "]", index, (before + 1) + ".." + (groups - 1));
+          throw new InvalidArgumentException(
+              "groupIndex[" + t + "]", index, (before + 1) + ".." + (groups - 1));
         }
         before = index;
       }
@@ -131,7 +134,14 @@ public record GroupSparseMatrix(
     Arrays.fill(into, 0, columns, 0f);
     for (long t = rowStart(row); t < rowStart(row + 1); t++) {
       GroupCodes.decode(
-          grouping, codes, t, scales.getFloat(t), zero(t), into, groupIndex(t) * grouping.size(), columns);
+          grouping,
+          codes,
+          t,
+          scales.getFloat(t),
+          zero(t),
+          into,
+          groupIndex(t) * grouping.size(),
+          columns);
     }
   }
 }

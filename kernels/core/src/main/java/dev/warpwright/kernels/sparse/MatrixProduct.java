@@ -9,10 +9,11 @@ import dev.warpwright.kernels.Tensor;
 /**
  * Product with the transpose of a weight matrix, {@code y[m, n] = Σ_k x[m, k] · W[n, k]}.
  *
- * <p>For quantised formats W is what {@link WeightMatrix#decodeRow} gives, so
- * {@code y[m, n] = Σ_t s_t (Σ_u q_{t,u} x[m, G·c_t+u] − z_t Σ_u x[m, G·c_t+u])} over the stored groups t of row n.
- * Elements of x behind the last column are never read. Sums are F32 in an order that depends on the shape of W only: a
- * row of y has the same bits whatever else is in the batch, and in every run on one provider.
+ * <p>For quantised formats W is what {@link WeightMatrix#decodeRow} gives, so {@code y[m, n] = Σ_t
+ * s_t (Σ_u q_{t,u} x[m, G·c_t+u] − z_t Σ_u x[m, G·c_t+u])} over the stored groups t of row n.
+ * Elements of x behind the last column are never read. Sums are F32 in an order that depends on the
+ * shape of W only: a row of y has the same bits whatever else is in the batch, and in every run on
+ * one provider.
  */
 public abstract class MatrixProduct extends KernelPlan {
   private final MatrixProductSpec spec;
@@ -39,14 +40,19 @@ public abstract class MatrixProduct extends KernelPlan {
     begin();
     try {
       Checks.notNull("w", w);
-      Checks.that(w.device() == device(), "w.device", w.device().place(), "the plan's own " + device().place());
+      Checks.that(
+          w.device() == device(),
+          "w.device",
+          w.device().place(),
+          "the plan's own " + device().place());
       Checks.that(w.isOpen(), "w", "closed", "open weights");
       Checks.that(
           w.rows() == spec.outputs() && w.columns() == spec.inputs(),
           "w.shape",
           "[" + w.rows() + ", " + w.columns() + "]",
           "[" + spec.outputs() + ", " + spec.inputs() + "]");
-      Checks.that(w.format().equals(spec.format()), "w.format", w.format(), spec.format().toString());
+      Checks.that(
+          w.format().equals(spec.format()), "w.format", w.format(), spec.format().toString());
       Checks.notNull("x", x);
       Checks.that(x.rank() == 2, "x.rank", x.rank(), "2");
       long rows = Checks.between("x.shape[0]", x.size(0), 0, spec.maxRows());

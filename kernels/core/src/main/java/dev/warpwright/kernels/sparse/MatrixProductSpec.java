@@ -12,7 +12,8 @@ import dev.warpwright.kernels.KernelSpec;
  * @param inputs columns of the weight matrix
  * @param format format of the weight matrix; decides which kernel it is
  */
-public record MatrixProductSpec(int maxRows, int outputs, int inputs, WeightFormat format) implements KernelSpec {
+public record MatrixProductSpec(int maxRows, int outputs, int inputs, WeightFormat format)
+    implements KernelSpec {
   /** Checks the values. */
   public MatrixProductSpec {
     Checks.between("maxRows", maxRows, 1, Integer.MAX_VALUE);

@@ -3,7 +3,9 @@ package dev.warpwright.kernels.sparse;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.LeakDetector;
 
-/** A weight matrix in a provider's own layout, on one device. May be shared by plans and threads. */
+/**
+ * A weight matrix in a provider's own layout, on one device. May be shared by plans and threads.
+ */
 public abstract class PreparedMatrix implements AutoCloseable {
   private final KernelDevice device;
   private final int rows;

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param scales F16 {@code [rows, groups]}
  * @param zeros U8 {@code [rows, groups]}, or null for a symmetric grouping
  */
-public record QuantMatrix(int columns, Grouping grouping, Tensor codes, Tensor scales, @Nullable Tensor zeros)
+public record QuantMatrix(
+    int columns, Grouping grouping, Tensor codes, Tensor scales, @Nullable Tensor zeros)
     implements WeightMatrix {
   /** Checks types and shapes. */
   public QuantMatrix {
@@ -60,8 +61,12 @@ public record QuantMatrix(int columns, Grouping grouping, Tensor codes, Tensor s
     int groups = grouping.groups(columns);
     for (int g = 0; g < groups; g++) {
       long group = (long) row * groups + g;
-      int zero = zeros == null ? grouping.zero() : zeros.segment().get(ValueLayout.JAVA_BYTE, group) & 0xFF;
-      GroupCodes.decode(grouping, codes, group, scales.getFloat(group), zero, into, g * grouping.size(), columns);
+      int zero =
+          zeros == null
+              ? grouping.zero()
+              : zeros.segment().get(ValueLayout.JAVA_BYTE, group) & 0xFF;
+      GroupCodes.decode(
+          grouping, codes, group, scales.getFloat(group), zero, into, g * grouping.size(), columns);
     }
   }
 }

@@ -28,7 +28,8 @@ public sealed interface WeightFormat {
   }
 
   /**
-   * Integer codes with one F16 scale for each group of consecutive weights of a row; no group is left out.
+   * Integer codes with one F16 scale for each group of consecutive weights of a row; no group is
+   * left out.
    *
    * @param grouping codes and groups
    */

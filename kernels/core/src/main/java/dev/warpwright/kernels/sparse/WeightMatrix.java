@@ -1,6 +1,9 @@
 package dev.warpwright.kernels.sparse;
 
-/** A weight matrix W of {@code rows × columns} in a canonical format: what is exchanged, stored and tested. */
+/**
+ * A weight matrix W of {@code rows × columns} in a canonical format: what is exchanged, stored and
+ * tested.
+ */
 public sealed interface WeightMatrix permits DenseMatrix, QuantMatrix, GroupSparseMatrix {
   /** Output features. */
   int rows();
