@@ -3,6 +3,7 @@ package dev.warpwright.kernels;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Argument checks shared by all contracts. They are always on and run before any memory is touched;
@@ -49,14 +50,14 @@ public final class Checks {
   }
 
   /** Refuses a condition that does not hold. */
-  public static void that(boolean holds, String argument, Object value, String allowed) {
+  public static void that(boolean holds, String argument, @Nullable Object value, String allowed) {
     if (!holds) {
       throw new InvalidArgumentException(argument, value, allowed);
     }
   }
 
   /** Refuses {@code null}; returns the value. */
-  public static <T> T notNull(String argument, T value) {
+  public static <T> T notNull(String argument, @Nullable T value) {
     if (value == null) {
       throw new InvalidArgumentException(argument, null, "not null");
     }
@@ -77,14 +78,14 @@ public final class Checks {
   }
 
   /** Refuses a tensor whose element type or shape is another. */
-  public static void tensor(String argument, Tensor tensor, DType dtype, long... shape) {
-    notNull(argument, tensor);
-    if (tensor.dtype() != dtype) {
-      throw new InvalidArgumentException(argument + ".dtype", tensor.dtype(), dtype.name());
+  public static void tensor(String argument, @Nullable Tensor tensor, DType dtype, long... shape) {
+    Tensor given = notNull(argument, tensor);
+    if (given.dtype() != dtype) {
+      throw new InvalidArgumentException(argument + ".dtype", given.dtype(), dtype.name());
     }
-    if (!tensor.shape().is(shape)) {
+    if (!given.shape().is(shape)) {
       throw new InvalidArgumentException(
-          argument + ".shape", tensor.shape(), Arrays.toString(shape));
+          argument + ".shape", given.shape(), Arrays.toString(shape));
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.warpwright.kernels;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * An argument was refused before any memory was touched. The message names the argument, its value
  * and what is allowed.
@@ -18,7 +20,7 @@ public class InvalidArgumentException extends IllegalArgumentException {
    * @param value what was given
    * @param allowed what would have been accepted
    */
-  public InvalidArgumentException(String argument, Object value, String allowed) {
+  public InvalidArgumentException(String argument, @Nullable Object value, String allowed) {
     super(argument + " is " + value + "; allowed: " + allowed);
     this.argument = argument;
     this.value = String.valueOf(value);
