@@ -98,25 +98,27 @@ public final class Checks {
 
   /** Refuses an output that shares memory with another argument. */
   public static void disjoint(String argument, Tensor output, String other, Tensor input) {
-    boolean overlaps =
-        output.isHost() && input.isHost()
-            ? overlaps(output.segment(), input.segment())
-            : output.memory() == input.memory()
-                && output.byteOffset() < input.byteOffset() + input.bytes()
-                && input.byteOffset() < output.byteOffset() + output.bytes();
-    if (overlaps && output.bytes() > 0 && input.bytes() > 0) {
+    if (output.bytes() > 0 && input.bytes() > 0 && overlap(output, input)) {
       throw new InvalidArgumentException(
           argument, "memory shared with " + other, "memory disjoint from " + other);
     }
   }
 
-  private static boolean overlaps(MemorySegment a, MemorySegment b) {
+  private static boolean overlap(Tensor a, Tensor b) {
+    if (a.isHost() && b.isHost()) {
+      return overlap(a.segment(), b.segment());
+    }
+    return a.memory() == b.memory()
+        && a.byteOffset() < b.byteOffset() + b.bytes()
+        && b.byteOffset() < a.byteOffset() + a.bytes();
+  }
+
+  private static boolean overlap(MemorySegment a, MemorySegment b) {
     if (a.isNative() != b.isNative()) {
       return false;
     }
+    // A read-only heap segment hides its array, so an input of that kind passes for another block.
     if (!a.isNative() && a.heapBase().orElse(null) != b.heapBase().orElse(null)) {
-      // Read-only heap segments hide their array; an output is writable, so a hidden base cannot be
-      // told apart here.
       return false;
     }
     return a.address() < b.address() + b.byteSize() && b.address() < a.address() + a.byteSize();

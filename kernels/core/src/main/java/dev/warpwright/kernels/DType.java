@@ -42,6 +42,9 @@ public enum DType {
 
   /** Whether elements are floating-point numbers. */
   public boolean isFloat() {
-    return ordinal() <= F64.ordinal();
+    return switch (this) {
+      case F32, F16, BF16, F8E4M3, F64 -> true;
+      case I64, I32, I16, I8, U8 -> false;
+    };
   }
 }

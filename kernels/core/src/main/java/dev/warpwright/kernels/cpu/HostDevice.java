@@ -87,7 +87,7 @@ public abstract class HostDevice implements KernelDevice {
     pool.close();
   }
 
-  private final class HostTensor implements DeviceTensor {
+  private static final class HostTensor implements DeviceTensor {
     private final Arena arena = Arena.ofShared();
     private final Tensor tensor;
     private final LeakDetector.Registration watch;

@@ -90,7 +90,7 @@ public record GroupSparseMatrix(
     return groupIndex.segment().get(ValueLayout.JAVA_SHORT_UNALIGNED, t * 2) & 0xFFFF;
   }
 
-  /** Kept groups before {@code row}; {@code rows} gives the number of all. */
+  /** Kept groups before a row; the row behind the last one gives the number of all. */
   public long rowStart(int row) {
     return start(rowStart, row);
   }
