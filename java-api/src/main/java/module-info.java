@@ -1,5 +1,13 @@
-/** The Java API of Warpwright. */
+/** What users of Warpwright import. */
 module dev.warpwright {
-  requires dev.warpwright.kernels;
-  requires static org.jspecify;
+  requires transitive dev.warpwright.kernels;
+  requires static transitive org.jspecify;
+
+  exports dev.warpwright;
+  exports dev.warpwright.attention;
+  exports dev.warpwright.moe;
+  exports dev.warpwright.reduce;
+  exports dev.warpwright.sparse;
+
+  uses dev.warpwright.kernels.KernelProvider;
 }

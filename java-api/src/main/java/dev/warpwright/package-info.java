@@ -1,5 +1,3 @@
-/** Where users start. */
-@NullMarked
+/** The front door: opens a backend and makes caches, attention, layers and aggregators on it. */
+@org.jspecify.annotations.NullMarked
 package dev.warpwright;
-
-import org.jspecify.annotations.NullMarked;

@@ -40,6 +40,7 @@ public final class LeakDetector {
     Registration registration =
         new Registration(name, bytes, TRACE ? new Throwable("allocated here") : null);
     CLEANER.register(owner, registration::ownerCollected);
+    MemoryAccount.add(bytes);
     return registration;
   }
 
@@ -62,10 +63,13 @@ public final class LeakDetector {
       return bytes;
     }
 
-    /** The object was closed as it should be. */
+    /** The object was closed as it should be; its bytes are no longer accounted for. Idempotent. */
     @Override
-    public void close() {
-      closed = true;
+    public synchronized void close() {
+      if (!closed) {
+        closed = true;
+        MemoryAccount.add(-bytes);
+      }
     }
 
     private void ownerCollected() {

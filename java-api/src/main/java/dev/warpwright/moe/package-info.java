@@ -1,0 +1,3 @@
+/** Mixture-of-experts layers. */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.moe;

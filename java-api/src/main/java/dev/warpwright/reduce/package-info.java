@@ -1,0 +1,3 @@
+/** Aggregation of many update vectors. */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.reduce;
