@@ -27,7 +27,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * after which objects made on it refuse to work.
  */
 public final class Warpwright implements AutoCloseable {
-  /** Backend name that leaves the choice to the library: CUDA where it is available, else the CPU. */
+  /**
+   * Backend name that leaves the choice to the library: CUDA where it is available, else the CPU.
+   */
   public static final String AUTO = "auto";
 
   private static final System.Logger LOG = System.getLogger("dev.warpwright");
@@ -65,7 +67,10 @@ public final class Warpwright implements AutoCloseable {
       this.providers = providers;
     }
 
-    /** A provider's id, or {@link #AUTO}. A backend asked for by name is used or fails, nothing else. */
+    /**
+     * A provider's id, or {@link #AUTO}. A backend asked for by name is used or fails, nothing
+     * else.
+     */
     public Builder backend(String id) {
       backend = Checks.notNull("backend", id);
       return this;

@@ -27,13 +27,25 @@ public record MoeWeights(
     Checks.that(
         router.rows() == expand.experts(), "router.rows", router.rows(), "" + expand.experts());
     Checks.that(
-        router.columns() == expand.inputs(), "router.columns", router.columns(), "" + expand.inputs());
+        router.columns() == expand.inputs(),
+        "router.columns",
+        router.columns(),
+        "" + expand.inputs());
     Checks.that(
-        reduce.experts() == expand.experts(), "reduce.experts", reduce.experts(), "" + expand.experts());
+        reduce.experts() == expand.experts(),
+        "reduce.experts",
+        reduce.experts(),
+        "" + expand.experts());
     Checks.that(
-        reduce.inputs() == expand.outputs(), "reduce.inputs", reduce.inputs(), "" + expand.outputs());
+        reduce.inputs() == expand.outputs(),
+        "reduce.inputs",
+        reduce.inputs(),
+        "" + expand.outputs());
     Checks.that(
-        reduce.outputs() == expand.inputs(), "reduce.outputs", reduce.outputs(), "" + expand.inputs());
+        reduce.outputs() == expand.inputs(),
+        "reduce.outputs",
+        reduce.outputs(),
+        "" + expand.inputs());
   }
 
   /** Weights without a bias. */
@@ -42,7 +54,6 @@ public record MoeWeights(
       List<? extends WeightMatrix> gate,
       List<? extends WeightMatrix> up,
       List<? extends WeightMatrix> down) {
-    return new MoeWeights(
-        router, null, ExpertWeights.gated(gate, up), ExpertWeights.plain(down));
+    return new MoeWeights(router, null, ExpertWeights.gated(gate, up), ExpertWeights.plain(down));
   }
 }

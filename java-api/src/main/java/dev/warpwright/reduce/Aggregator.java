@@ -13,9 +13,8 @@ import org.jspecify.annotations.Nullable;
  * for every number of threads and every order of arrival.
  *
  * <p>Each client has a slot; slots, not arrival, decide the order of additions. Either all vectors
- * are handed over at once ({@link #reduce}), or one by one as they arrive ({@link #accept},
- * {@link #finish}). Formula, tree and determinism: {@link TreeReduce}. Used by one thread at a
- * time.
+ * are handed over at once ({@link #reduce}), or one by one as they arrive ({@link #accept}, {@link
+ * #finish}). Formula, tree and determinism: {@link TreeReduce}. Used by one thread at a time.
  */
 public final class Aggregator implements AutoCloseable {
   private final KernelDevice device;

@@ -26,8 +26,7 @@ public final class Linear implements AutoCloseable {
    */
   public Linear(PlanCache plans, WeightMatrix matrix, int maxRows) {
     MatrixProductSpec spec = MatrixProductSpec.of(maxRows, matrix);
-    plan =
-        plans.lease(MatrixProduct.class, spec, () -> plans.device().sparse().product(spec));
+    plan = plans.lease(MatrixProduct.class, spec, () -> plans.device().sparse().product(spec));
     try {
       weights = plans.device().sparse().prepare(matrix);
     } catch (RuntimeException e) {

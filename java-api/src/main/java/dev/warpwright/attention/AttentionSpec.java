@@ -1,0 +1,100 @@
+package dev.warpwright.attention;
+
+import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.Masking;
+import dev.warpwright.kernels.attention.Rope;
+
+/**
+ * How attention over a cache works. Made step by step: {@code
+ * AttentionSpec.queryHeads(32).over(cache).rope(rope)}.
+ *
+ * @param cache the cache
+ * @param queryHeads query heads a layer; a multiple of the cache's kv heads
+ * @param rope rotation of queries and keys
+ * @param scale factor of the dot product
+ * @param masking masks, cap, biases
+ * @param maxBatch most sequences of a batch
+ * @param maxTokens most new tokens of a step
+ */
+public record AttentionSpec(
+    PagedKvCache cache,
+    int queryHeads,
+    Rope rope,
+    float scale,
+    Masking masking,
+    int maxBatch,
+    int maxTokens) {
+  /** Checks the values. */
+  public AttentionSpec {
+    Checks.notNull("cache", cache);
+    Checks.notNull("rope", rope);
+    Checks.notNull("masking", masking);
+    Checks.finite("scale", scale);
+    Checks.between("maxBatch", maxBatch, 1, 1 << 24);
+    Checks.between("maxTokens", maxTokens, 1, Integer.MAX_VALUE);
+    new Heads(cache.spec().layers(), queryHeads, cache.spec().kvHeads(), cache.spec().headDim());
+  }
+
+  /** The number of query heads, to be completed with the cache. */
+  public static Unbound queryHeads(int queryHeads) {
+    return new Unbound(queryHeads);
+  }
+
+  /**
+   * A spec that lacks its cache.
+   *
+   * @param queryHeads query heads a layer
+   */
+  public record Unbound(int queryHeads) {
+    /**
+     * Causal attention over {@code cache}: no rotation, scale 1/√headDim, at most 64 sequences and
+     * 512 new tokens a step.
+     */
+    public AttentionSpec over(PagedKvCache cache) {
+      float scale = (float) (1 / Math.sqrt(Checks.notNull("cache", cache).spec().headDim()));
+      return new AttentionSpec(cache, queryHeads, Rope.NONE, scale, Masking.CAUSAL, 64, 512);
+    }
+  }
+
+  /** With a rotation. */
+  public AttentionSpec rope(Rope value) {
+    return new AttentionSpec(cache, queryHeads, value, scale, masking, maxBatch, maxTokens);
+  }
+
+  /** With another scale. */
+  public AttentionSpec scale(float value) {
+    return new AttentionSpec(cache, queryHeads, rope, value, masking, maxBatch, maxTokens);
+  }
+
+  /** With other masks. */
+  public AttentionSpec masking(Masking value) {
+    return new AttentionSpec(cache, queryHeads, rope, scale, value, maxBatch, maxTokens);
+  }
+
+  /** With another limit of sequences. */
+  public AttentionSpec maxBatch(int value) {
+    return new AttentionSpec(cache, queryHeads, rope, scale, masking, value, maxTokens);
+  }
+
+  /** With another limit of new tokens. */
+  public AttentionSpec maxTokens(int value) {
+    return new AttentionSpec(cache, queryHeads, rope, scale, masking, maxBatch, value);
+  }
+
+  /** Layers, heads and head dimension. */
+  Heads heads() {
+    return new Heads(
+        cache.spec().layers(), queryHeads, cache.spec().kvHeads(), cache.spec().headDim());
+  }
+
+  /**
+   * Slots that one row can have at most: all pages of the pool, shared evenly by one sequence's
+   * rows.
+   */
+  int maxLength() {
+    KvCacheSpec spec = cache.spec();
+    long pages = Math.max(1, spec.headPages() / spec.rows());
+    return (int) Math.min(Integer.MAX_VALUE, pages * spec.pageSize());
+  }
+}

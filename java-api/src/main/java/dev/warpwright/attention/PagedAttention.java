@@ -1,0 +1,182 @@
+package dev.warpwright.attention;
+
+import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AppendKv;
+import dev.warpwright.kernels.attention.AppendKvSpec;
+import dev.warpwright.kernels.attention.BatchPlan;
+import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.PagedDecode;
+import dev.warpwright.kernels.attention.PagedDecodeSpec;
+import dev.warpwright.kernels.attention.PagedPrefill;
+import dev.warpwright.kernels.attention.PagedPrefillSpec;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Attention of all layers over a {@link PagedKvCache}. In each step and layer, {@link #append}
+ * stores the new keys and values, then {@link #decode} or {@link #prefill} attends to them and to
+ * all before. Rotation is done inside: queries and keys are given unrotated. Used by one thread at
+ * a time.
+ */
+public final class PagedAttention implements AutoCloseable {
+  private final PagedKvCache cache;
+  private final Deque<BatchPlan> plans = new ArrayDeque<>();
+  private final Step<AppendKv> append;
+  private final Step<PagedDecode> decode;
+  private final Step<PagedPrefill> prefill;
+
+  /** A plan and the step that it is ready for. */
+  private static final class Step<P extends BatchPlan> {
+    private final P plan;
+    private @Nullable Batch batch;
+    private long number;
+
+    Step(P plan) {
+      this.plan = plan;
+    }
+
+    /** The plan, ready for the batch's present step. */
+    P of(Batch next) {
+      var tables = next.tables();
+      if (batch != next || number != next.step()) {
+        batch = null;
+        plan.update(tables);
+        batch = next;
+        number = next.step();
+      }
+      return plan;
+    }
+  }
+
+  /** Attention on {@code device}, which must be the cache's. */
+  public PagedAttention(KernelDevice device, AttentionSpec spec) {
+    cache = spec.cache();
+    Heads heads = spec.heads();
+    KvPool pool = cache.pool();
+    KvPoolSpec pages = pool.spec();
+    var kernels = device.attention();
+    int batch = spec.maxBatch();
+    int tokens = spec.maxTokens();
+    int length = spec.maxLength();
+    try {
+      append =
+          plan(kernels.appendKv(new AppendKvSpec(heads, pages, batch, tokens, spec.rope()), pool));
+      decode =
+          plan(
+              kernels.pagedDecode(
+                  new PagedDecodeSpec(
+                      heads, pages, batch, length, spec.rope(), spec.scale(), spec.masking()),
+                  pool));
+      prefill =
+          plan(
+              kernels.pagedPrefill(
+                  new PagedPrefillSpec(
+                      heads,
+                      pages,
+                      batch,
+                      tokens,
+                      length,
+                      spec.rope(),
+                      spec.scale(),
+                      spec.masking()),
+                  pool));
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private <P extends BatchPlan> Step<P> plan(P plan) {
+    plans.push(plan);
+    return new Step<>(plan);
+  }
+
+  /** Memory that the plans hold. */
+  public long workspaceBytes() {
+    return plans.stream().mapToLong(BatchPlan::workspaceBytes).sum();
+  }
+
+  /**
+   * Stores one layer's new keys and values.
+   *
+   * @param layer the layer
+   * @param batch the batch, after {@link Batch#advance}
+   * @param k F32 {@code [tokens, kvHeads, headDim]}, tokens of all sequences one after the other
+   * @param v F32 of the same shape
+   */
+  public void append(int layer, Batch batch, Tensor k, Tensor v) {
+    append.of(own(batch)).run(layer, k, v);
+  }
+
+  /**
+   * Attends from one new token a sequence.
+   *
+   * @param layer the layer
+   * @param batch the batch, after {@link #append} of the layer
+   * @param q F32 {@code [sequences, queryHeads, headDim]}
+   * @param out F32 of the same shape; disjoint from q
+   */
+  public void decode(int layer, Batch batch, Tensor q, Tensor out) {
+    decode.of(own(batch)).run(layer, q, out, null);
+  }
+
+  /**
+   * Attends from one new token a sequence and tells the log-sum-exp.
+   *
+   * @param lse F32 {@code [sequences, queryHeads]}, natural logarithm; the others as for {@link
+   *     #decode(int, Batch, Tensor, Tensor)}
+   */
+  public void decode(int layer, Batch batch, Tensor q, Tensor out, Tensor lse) {
+    decode.of(own(batch)).run(layer, q, out, Checks.notNull("lse", lse));
+  }
+
+  /**
+   * Attends from any number of new tokens a sequence.
+   *
+   * @param layer the layer
+   * @param batch the batch, after {@link #append} of the layer
+   * @param q F32 {@code [tokens, queryHeads, headDim]}
+   * @param out F32 of the same shape; disjoint from q
+   */
+  public void prefill(int layer, Batch batch, Tensor q, Tensor out) {
+    prefill.of(own(batch)).run(layer, q, out, null);
+  }
+
+  /**
+   * Attends from any number of new tokens a sequence and tells the log-sum-exp.
+   *
+   * @param lse F32 {@code [tokens, queryHeads]}, natural logarithm; the others as for {@link
+   *     #prefill(int, Batch, Tensor, Tensor)}
+   */
+  public void prefill(int layer, Batch batch, Tensor q, Tensor out, Tensor lse) {
+    prefill.of(own(batch)).run(layer, q, out, Checks.notNull("lse", lse));
+  }
+
+  /** Attends with whichever of {@link #decode} and {@link #prefill} fits the step. */
+  public void attend(int layer, Batch batch, Tensor q, Tensor out) {
+    if (own(batch).isDecode()) {
+      decode(layer, batch, q, out);
+    } else {
+      prefill(layer, batch, q, out);
+    }
+  }
+
+  private Batch own(Batch batch) {
+    Checks.notNull("batch", batch);
+    Checks.that(batch.cache() == cache, "batch", "of another cache", "of this attention's cache");
+    return batch;
+  }
+
+  /** Closes the plans; the cache stays open. Idempotent. */
+  @Override
+  public void close() {
+    while (!plans.isEmpty()) {
+      plans.pop().close();
+    }
+  }
+}
