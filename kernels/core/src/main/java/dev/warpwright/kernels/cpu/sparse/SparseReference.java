@@ -1,5 +1,6 @@
 package dev.warpwright.kernels.cpu.sparse;
 
+import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.cpu.HostDevice;
@@ -10,7 +11,7 @@ import dev.warpwright.kernels.sparse.PreparedMatrix;
 import dev.warpwright.kernels.sparse.SparseKernels;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 
-/** SKELETON: the sparse kernels, scalar reference. */
+/** The sparse kernels, scalar reference. */
 public final class SparseReference extends HostFamily implements SparseKernels {
   /** The family of {@code device}. */
   public SparseReference(HostDevice device) {
@@ -19,16 +20,20 @@ public final class SparseReference extends HostFamily implements SparseKernels {
 
   @Override
   public Support support(KernelSpec spec) {
-    return Support.no("SKELETON");
+    return Support.yes();
   }
 
   @Override
   public PreparedMatrix prepare(WeightMatrix matrix) {
-    throw new UnsupportedOperationException("SKELETON");
+    Checks.notNull("matrix", matrix);
+    require(MatrixProductSpec.of(1, matrix));
+    return new ReferenceMatrix(device(), matrix);
   }
 
   @Override
   public MatrixProduct product(MatrixProductSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    Checks.notNull("spec", spec);
+    require(spec);
+    return new MatrixProductReference(device(), spec);
   }
 }
