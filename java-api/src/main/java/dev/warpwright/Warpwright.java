@@ -9,6 +9,7 @@ import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelProvider;
 import dev.warpwright.kernels.OpenOptions;
 import dev.warpwright.kernels.PlanCache;
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 import dev.warpwright.moe.MoeLayer;
@@ -26,7 +27,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * <p>May be shared by threads. Whoever makes an object closes it; closing this closes the device,
  * after which objects made on it refuse to work.
  */
-public final class Warpwright implements AutoCloseable {
+public final class Warpwright implements Resource {
   /**
    * Backend name that leaves the choice to the library: CUDA where it is available, else the CPU.
    */

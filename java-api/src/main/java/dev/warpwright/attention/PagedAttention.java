@@ -2,6 +2,7 @@ package dev.warpwright.attention;
 
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
@@ -23,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * all before. Rotation is done inside: queries and keys are given unrotated. Used by one thread at
  * a time.
  */
-public final class PagedAttention implements AutoCloseable {
+public final class PagedAttention implements Resource {
   private final PagedKvCache cache;
   private final Deque<BatchPlan> plans = new ArrayDeque<>();
   private final Step<AppendKv> append;

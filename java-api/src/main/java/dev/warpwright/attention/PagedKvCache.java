@@ -2,6 +2,7 @@ package dev.warpwright.attention;
 
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.attention.KvPool;
 
 /**
@@ -9,7 +10,7 @@ import dev.warpwright.kernels.attention.KvPool;
  *
  * <p>Sequences and batches of one cache may be made and closed by any thread, one at a time.
  */
-public final class PagedKvCache implements AutoCloseable {
+public final class PagedKvCache implements Resource {
   private final KvCacheSpec spec;
   private final KvPool pool;
   private final FreePages free;

@@ -1,12 +1,13 @@
 package dev.warpwright.attention;
 
+import dev.warpwright.kernels.Resource;
 import java.util.Arrays;
 
 /**
  * One sequence of tokens in a {@link PagedKvCache}: its pages in every layer and head. Closing it
  * frees the pages. Made by {@link PagedKvCache#newSequence}.
  */
-public final class Sequence implements AutoCloseable {
+public final class Sequence implements Resource {
   private final PagedKvCache cache;
 
   /** Pages of each (layer, kv head) row in slot order. */

@@ -1,6 +1,7 @@
 package dev.warpwright.reduce;
 
 import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.reduce.TreeReduce;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
@@ -16,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * are handed over at once ({@link #reduce}), or one by one as they arrive ({@link #accept}, {@link
  * #finish}). Formula, tree and determinism: {@link TreeReduce}. Used by one thread at a time.
  */
-public final class Aggregator implements AutoCloseable {
+public final class Aggregator implements Resource {
   private final KernelDevice device;
   private final TreeReduceSpec spec;
   private @Nullable TreeReduce batch;

@@ -1,6 +1,7 @@
 package dev.warpwright.sparse;
 
 import dev.warpwright.kernels.PlanCache;
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
@@ -13,7 +14,7 @@ import dev.warpwright.kernels.sparse.WeightMatrix;
  * <p>Layers of one shape and format share a plan, so a model of many layers holds one workspace.
  * May be shared by threads; calls of layers that share a plan wait for each other.
  */
-public final class Linear implements AutoCloseable {
+public final class Linear implements Resource {
   private final PreparedMatrix weights;
   private final PlanCache.Lease<MatrixProduct> plan;
 

@@ -9,7 +9,7 @@ import dev.warpwright.kernels.sparse.SparseKernels;
  * An open device: its memory, and one object a kernel family that makes plans. A device may be
  * shared by threads; a plan may not. Closing is idempotent; plans of a closed device refuse to run.
  */
-public interface KernelDevice extends AutoCloseable {
+public interface KernelDevice extends Resource {
   /** The provider's id. */
   String provider();
 
@@ -52,7 +52,4 @@ public interface KernelDevice extends AutoCloseable {
 
   /** Reductions. */
   ReduceKernels reduce();
-
-  @Override
-  void close();
 }

@@ -12,7 +12,7 @@ import jdk.jfr.EventType;
  * <p>A plan is used by one thread at a time, which is checked. {@code run} allocates no memory that
  * grows with its arguments. {@link #close} is idempotent.
  */
-public abstract class KernelPlan implements AutoCloseable {
+public abstract class KernelPlan implements Resource {
   private static final VarHandle BUSY;
 
   static {

@@ -6,20 +6,20 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 /**
- * Plans of one device, shared by all who need the same spec: a decoder's layers have the same
- * shapes, and one workspace serves them all. A shared plan is closed with its last lease.
+ * Plans and workspaces of one device, shared by all who need the same: a decoder's layers have the
+ * same shapes, and one workspace serves them all. What is shared is closed with its last lease.
  */
 public final class PlanCache {
   private final KernelDevice device;
-  private final Map<KernelSpec, Entry> entries = new HashMap<>();
+  private final Map<Object, Entry> entries = new HashMap<>();
 
   private static final class Entry {
-    final KernelPlan plan;
+    final Resource shared;
     final ReentrantLock lock = new ReentrantLock();
     int leases;
 
-    Entry(KernelPlan plan) {
-      this.plan = plan;
+    Entry(Resource shared) {
+      this.shared = shared;
     }
   }
 
@@ -34,67 +34,66 @@ public final class PlanCache {
   }
 
   /**
-   * A lease on the plan for {@code spec}, which is made if nobody holds one.
+   * A lease on what {@code key} stands for, which is made if nobody holds a lease on it.
    *
-   * @param type class of the plan
-   * @param spec what the plan is for; equal specs share one plan
-   * @param make makes the plan
+   * @param type its class
+   * @param key what it is for, usually a spec; equal keys share
+   * @param make makes it
    */
-  public synchronized <P extends KernelPlan> Lease<P> lease(
-      Class<P> type, KernelSpec spec, Supplier<P> make) {
-    Entry entry = entries.get(spec);
+  public synchronized <T extends Resource> Lease<T> lease(
+      Class<T> type, Object key, Supplier<T> make) {
+    Entry entry = entries.get(key);
     if (entry == null) {
       entry = new Entry(make.get());
-      entries.put(spec, entry);
+      entries.put(key, entry);
     }
     entry.leases++;
-    return new Lease<>(this, spec, entry, type.cast(entry.plan));
+    return new Lease<>(this, key, entry, type.cast(entry.shared));
   }
 
-  private synchronized void release(KernelSpec spec, Entry entry) {
+  private synchronized void release(Object key, Entry entry) {
     if (--entry.leases == 0) {
-      entries.remove(spec);
-      entry.plan.close();
+      entries.remove(key);
+      entry.shared.close();
     }
   }
 
   /**
-   * The right to use a shared plan. Between {@link #lock} and {@link #unlock} the plan belongs to
-   * the calling thread; other holders wait.
+   * The right to use something shared. Between {@link #lock} and {@link #unlock} it belongs to the
+   * calling thread; other holders wait.
    *
-   * @param <P> class of the plan
+   * @param <T> class of what is shared
    */
-  public static final class Lease<P extends KernelPlan> implements AutoCloseable {
+  public static final class Lease<T extends Resource> implements Resource {
     private final PlanCache cache;
-    private final KernelSpec spec;
+    private final Object key;
     private final Entry entry;
-    private final P plan;
+    private final T shared;
     private boolean closed;
 
-    private Lease(PlanCache cache, KernelSpec spec, Entry entry, P plan) {
+    private Lease(PlanCache cache, Object key, Entry entry, T shared) {
       this.cache = cache;
-      this.spec = spec;
+      this.key = key;
       this.entry = entry;
-      this.plan = plan;
+      this.shared = shared;
     }
 
-    /** Takes the plan for this thread and returns it. */
-    public P lock() {
+    /** Takes it for this thread. */
+    public T lock() {
       entry.lock.lock();
-      return plan;
+      return shared;
     }
 
-    /** Gives the plan back. */
+    /** Gives it back. */
     public void unlock() {
       entry.lock.unlock();
     }
 
-    /** Gives up the lease; idempotent. */
     @Override
     public synchronized void close() {
       if (!closed) {
         closed = true;
-        cache.release(spec, entry);
+        cache.release(key, entry);
       }
     }
   }

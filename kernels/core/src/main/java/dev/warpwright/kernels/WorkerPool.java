@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * one, so a thread that the machine holds back delays at most one chunk. The calling thread takes
  * part: nothing waits for a thread that never gets to run. {@link #run} allocates nothing.
  */
-public final class WorkerPool implements AutoCloseable {
+public final class WorkerPool implements Resource {
   /** Part of a kernel's work. */
   @FunctionalInterface
   public interface ChunkTask {

@@ -3,6 +3,7 @@ package dev.warpwright.kernels.attention;
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.LeakDetector;
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 
 /**
@@ -14,7 +15,7 @@ import dev.warpwright.kernels.Tensor;
  * sequence. Masks and rotations use positions, never slot numbers, so slots may be moved. New pages
  * hold zeros, and positions of −1.
  */
-public abstract class KvPool implements AutoCloseable {
+public abstract class KvPool implements Resource {
   private final KernelDevice device;
   private final KvPoolSpec spec;
   private final LeakDetector.Registration registration;

@@ -2,13 +2,14 @@ package dev.warpwright.kernels.moe;
 
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.LeakDetector;
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.sparse.WeightFormat;
 
 /**
  * The experts' matrices in a provider's own layout, on one device. May be shared by plans and
  * threads.
  */
-public abstract class PreparedExperts implements AutoCloseable {
+public abstract class PreparedExperts implements Resource {
   private final KernelDevice device;
   private final int experts;
   private final int outputs;

@@ -2,11 +2,12 @@ package dev.warpwright.kernels.sparse;
 
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.LeakDetector;
+import dev.warpwright.kernels.Resource;
 
 /**
  * A weight matrix in a provider's own layout, on one device. May be shared by plans and threads.
  */
-public abstract class PreparedMatrix implements AutoCloseable {
+public abstract class PreparedMatrix implements Resource {
   private final KernelDevice device;
   private final int rows;
   private final int columns;
