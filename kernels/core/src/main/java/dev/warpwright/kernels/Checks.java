@@ -89,6 +89,36 @@ public final class Checks {
     }
   }
 
+  /** The same for rank 1; without an array, because {@code run} must not allocate. */
+  public static void tensor(String argument, @Nullable Tensor tensor, DType dtype, long d0) {
+    Tensor given = notNull(argument, tensor);
+    if (given.dtype() != dtype || given.rank() != 1 || given.size(0) != d0) {
+      tensor(argument, given, dtype, new long[] {d0});
+    }
+  }
+
+  /** The same for rank 2. */
+  public static void tensor(
+      String argument, @Nullable Tensor tensor, DType dtype, long d0, long d1) {
+    Tensor given = notNull(argument, tensor);
+    if (given.dtype() != dtype || given.rank() != 2 || given.size(0) != d0 || given.size(1) != d1) {
+      tensor(argument, given, dtype, new long[] {d0, d1});
+    }
+  }
+
+  /** The same for rank 3. */
+  public static void tensor(
+      String argument, @Nullable Tensor tensor, DType dtype, long d0, long d1, long d2) {
+    Tensor given = notNull(argument, tensor);
+    if (given.dtype() != dtype
+        || given.rank() != 3
+        || given.size(0) != d0
+        || given.size(1) != d1
+        || given.size(2) != d2) {
+      tensor(argument, given, dtype, new long[] {d0, d1, d2});
+    }
+  }
+
   /** Refuses an output that may not be written. */
   public static void writable(String argument, Tensor tensor) {
     if (tensor.isHost() && tensor.segment().isReadOnly()) {
@@ -105,22 +135,17 @@ public final class Checks {
   }
 
   private static boolean overlap(Tensor a, Tensor b) {
-    if (a.isHost() && b.isHost()) {
-      return overlap(a.segment(), b.segment());
-    }
-    return a.memory() == b.memory()
-        && a.byteOffset() < b.byteOffset() + b.bytes()
-        && b.byteOffset() < a.byteOffset() + a.bytes();
-  }
-
-  private static boolean overlap(MemorySegment a, MemorySegment b) {
-    if (a.isNative() != b.isNative()) {
-      return false;
+    if (!a.isHost() || !b.isHost()) {
+      return a.memory() == b.memory()
+          && a.byteOffset() < b.byteOffset() + b.bytes()
+          && b.byteOffset() < a.byteOffset() + a.bytes();
     }
     // A read-only heap segment hides its array, so an input of that kind passes for another block.
-    if (!a.isNative() && a.heapBase().orElse(null) != b.heapBase().orElse(null)) {
-      return false;
-    }
-    return a.address() < b.address() + b.byteSize() && b.address() < a.address() + a.byteSize();
+    MemorySegment first = a.segment();
+    MemorySegment second = b.segment();
+    return first.isNative() == second.isNative()
+        && a.array() == b.array()
+        && first.address() < second.address() + second.byteSize()
+        && second.address() < first.address() + first.byteSize();
   }
 }

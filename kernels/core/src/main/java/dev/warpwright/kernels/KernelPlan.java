@@ -113,15 +113,60 @@ public abstract class KernelPlan implements Resource {
     Checks.writable(argument, tensor);
   }
 
+  /** The same for rank 1, without an array: run must not allocate. */
+  protected final void requireTensor(String argument, Tensor tensor, DType dtype, long d0) {
+    Checks.tensor(argument, tensor, dtype, d0);
+    requireReachable(argument, tensor);
+  }
+
+  /** The same for an output of rank 1. */
+  protected final void requireOutput(String argument, Tensor tensor, DType dtype, long d0) {
+    requireTensor(argument, tensor, dtype, d0);
+    Checks.writable(argument, tensor);
+  }
+
+  /** The same for rank 2. */
+  protected final void requireTensor(
+      String argument, Tensor tensor, DType dtype, long d0, long d1) {
+    Checks.tensor(argument, tensor, dtype, d0, d1);
+    requireReachable(argument, tensor);
+  }
+
+  /** The same for an output of rank 2. */
+  protected final void requireOutput(
+      String argument, Tensor tensor, DType dtype, long d0, long d1) {
+    requireTensor(argument, tensor, dtype, d0, d1);
+    Checks.writable(argument, tensor);
+  }
+
+  /** The same for rank 3. */
+  protected final void requireTensor(
+      String argument, Tensor tensor, DType dtype, long d0, long d1, long d2) {
+    Checks.tensor(argument, tensor, dtype, d0, d1, d2);
+    requireReachable(argument, tensor);
+  }
+
+  /** The same for an output of rank 3. */
+  protected final void requireOutput(
+      String argument, Tensor tensor, DType dtype, long d0, long d1, long d2) {
+    requireTensor(argument, tensor, dtype, d0, d1, d2);
+    Checks.writable(argument, tensor);
+  }
+
   /** Refuses a tensor that this plan's device cannot reach, or whose memory was freed. */
   protected final void requireReachable(String argument, Tensor tensor) {
     Memory memory = tensor.memory();
-    Checks.that(memory.isAlive(), argument, "in memory that was freed", "a tensor in live memory");
-    Checks.that(
-        device.canAccess(memory),
-        argument,
-        "in memory of " + memory.place(),
-        "memory that " + device.place() + " can access");
+    if (!memory.isAlive()) {
+      throw new InvalidArgumentException(
+          argument, "in memory that was freed", "a tensor in live memory");
+    }
+    // The texts are made only when they are needed: run must not allocate.
+    if (!device.canAccess(memory)) {
+      throw new InvalidArgumentException(
+          argument,
+          "in memory of " + memory.place(),
+          "memory that " + device.place() + " can access");
+    }
   }
 
   /** Frees what the provider holds for this plan; called once. */

@@ -9,6 +9,7 @@ import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
 import java.nio.ShortBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A dense row-major array: an element type, a shape and a place in one {@link Memory}.
@@ -26,6 +27,11 @@ public final class Tensor {
   /** The tensor's own bytes when they are host memory, kept so that access needs no slicing. */
   private final MemorySegment segment;
 
+  /**
+   * The array behind the segment, if there is one that may be written; kept for the same reason.
+   */
+  private final @Nullable Object array;
+
   private Tensor(Memory memory, long byteOffset, DType dtype, Shape shape) {
     this.memory = memory;
     this.byteOffset = byteOffset;
@@ -35,6 +41,7 @@ public final class Tensor {
         memory instanceof HostMemory host
             ? host.segment().asSlice(byteOffset, byteSize(dtype, shape))
             : MemorySegment.NULL;
+    this.array = segment.heapBase().orElse(null);
   }
 
   private static long byteSize(DType dtype, Shape shape) {
@@ -200,6 +207,10 @@ public final class Tensor {
     return segment;
   }
 
+  @Nullable Object array() {
+    return array;
+  }
+
   /**
    * A view of the entries {@code from} (inclusive) to {@code to} (exclusive) of the outermost
    * dimension.
@@ -264,13 +275,13 @@ public final class Tensor {
 
   /** Element {@code index} of an I32 host tensor. */
   public int getInt(long index) {
-    Checks.dtype("tensor", dtype, DType.I32);
+    requireInts();
     return segment().get(ValueLayout.JAVA_INT_UNALIGNED, index * 4);
   }
 
   /** Stores {@code value} at {@code index} of an I32 host tensor. */
   public void setInt(long index, int value) {
-    Checks.dtype("tensor", dtype, DType.I32);
+    requireInts();
     segment().set(ValueLayout.JAVA_INT_UNALIGNED, index * 4, value);
   }
 
@@ -285,8 +296,14 @@ public final class Tensor {
 
   /** A copy of all elements of an I32 host tensor. */
   public int[] toInts() {
-    Checks.dtype("tensor", dtype, DType.I32);
+    requireInts();
     return segment().toArray(ValueLayout.JAVA_INT_UNALIGNED);
+  }
+
+  private void requireInts() {
+    if (dtype != DType.I32) {
+      throw new InvalidArgumentException("tensor.dtype", dtype, "I32");
+    }
   }
 
   @Override
