@@ -8,6 +8,10 @@ public final class Contracts {
 
   /** One contract a kernel, in the catalogue's order. */
   public static List<KernelContract> all() {
-    return List.of();
+    return List.of(
+        new RouteContract(),
+        new DispatchContract(),
+        new ExpertMatmulContract(),
+        new CombineContract());
   }
 }

@@ -73,25 +73,28 @@ public abstract class ExpertMatmul extends KernelPlan {
 
   private void requireWeights(PreparedExperts w) {
     Checks.notNull("w", w);
-    Checks.that(
-        w.device() == device(),
-        "w.device",
-        w.device().place(),
-        "the plan's own " + device().place());
-    Checks.that(w.isOpen(), "w", "closed", "open weights");
-    Checks.that(
-        w.experts() == spec.experts()
-            && w.outputs() == spec.outputs()
-            && w.inputs() == spec.inputs(),
-        "w.shape",
-        "[" + w.experts() + ", " + w.outputs() + ", " + w.inputs() + "]",
-        "[" + spec.experts() + ", " + spec.outputs() + ", " + spec.inputs() + "]");
-    Checks.that(w.format().equals(spec.format()), "w.format", w.format(), spec.format().toString());
-    Checks.that(
-        w.isGated() == (spec.activation() != ExpertMatmulSpec.Activation.NONE),
-        "w.isGated",
-        w.isGated(),
-        "what activation " + spec.activation() + " needs");
+    if (w.device() != device()) {
+      throw new InvalidArgumentException(
+          "w.device", w.device().place(), "the plan's own " + device().place());
+    }
+    if (!w.isOpen()) {
+      throw new InvalidArgumentException("w", "closed", "open weights");
+    }
+    if (w.experts() != spec.experts()
+        || w.outputs() != spec.outputs()
+        || w.inputs() != spec.inputs()) {
+      throw new InvalidArgumentException(
+          "w.shape",
+          "[" + w.experts() + ", " + w.outputs() + ", " + w.inputs() + "]",
+          "[" + spec.experts() + ", " + spec.outputs() + ", " + spec.inputs() + "]");
+    }
+    if (!w.format().equals(spec.format())) {
+      throw new InvalidArgumentException("w.format", w.format(), spec.format().toString());
+    }
+    if (w.isGated() != (spec.activation() != ExpertMatmulSpec.Activation.NONE)) {
+      throw new InvalidArgumentException(
+          "w.isGated", w.isGated(), "what activation " + spec.activation() + " needs");
+    }
   }
 
   private void requireIndices(Tensor offsets, @Nullable Tensor order, long slots, long rows) {

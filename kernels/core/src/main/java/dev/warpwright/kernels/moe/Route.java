@@ -10,14 +10,26 @@ import org.jspecify.annotations.Nullable;
 /**
  * Choice of experts for each token.
  *
- * <p>With p = scoring(logits) and choice c = p + bias: a group's score is the sum of its two
- * largest c (of one, if it has one expert); experts outside the {@code keptGroups} best groups
- * cannot be chosen; the {@code topK} best c are, in falling order; weight = p (without bias),
- * divided by the sum of the chosen p plus 1e-20 where asked for, times scale.
+ * <p>With p = scoring(logits), rounded to F32, and choice c = p + bias, rounded to F32: a group's
+ * score is the sum of its two largest c (of one, if it has one expert); experts outside the {@code
+ * keptGroups} best groups cannot be chosen; the {@code topK} best c are, in falling order; weight =
+ * p (without bias), divided by the sum of the chosen p plus 1e-20 where asked for, times scale.
  *
- * <p>Order: NaN is lowest, −0 equals +0, and of equal scores the lower index comes first. Choices
- * are exact given bit-equal probabilities. Sources: Mixtral (arXiv 2401.04088), DeepSeek-V3 (arXiv
- * 2412.19437).
+ * <p>Order: NaN is lowest, −0 equals +0, and of equal scores the lower index comes first. What is
+ * compared is c, not the logit: logits whose probabilities round to the same F32 tie. Choices are
+ * exact given bit-equal probabilities. Each provider computes p by its own order of additions, so
+ * between providers choices are exact where the margin between scores exceeds the error of p;
+ * experts of equal logit and bias have bit-equal scores on every provider.
+ *
+ * <p>The formulas hold with IEEE arithmetic for all inputs. Under {@code SOFTMAX} a logit of −∞ has
+ * probability 0, and a token with a NaN or +∞ logit, or with none above −∞, has only NaN
+ * probabilities: it gets the first experts and NaN weights. Under {@code SIGMOID} a logit of −∞ has
+ * probability 0 and one of +∞ has 1; a NaN logit makes its own expert the last choice, and the
+ * token's weights NaN only if it is chosen all the same. A NaN bias makes its expert the last
+ * choice and leaves weights as they are.
+ *
+ * <p>A token's results do not depend on other tokens, and are the same bits in every run on one
+ * provider. Sources: Mixtral (arXiv 2401.04088), DeepSeek-V3 (arXiv 2412.19437).
  */
 public abstract class Route extends KernelPlan {
   private final RouteSpec spec;

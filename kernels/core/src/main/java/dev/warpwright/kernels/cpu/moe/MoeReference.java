@@ -16,7 +16,7 @@ import dev.warpwright.kernels.moe.PreparedExperts;
 import dev.warpwright.kernels.moe.Route;
 import dev.warpwright.kernels.moe.RouteSpec;
 
-/** SKELETON: the moe kernels, scalar reference. */
+/** The mixture-of-experts kernels as their formulas say: scalar, one thread. */
 public final class MoeReference extends HostFamily implements MoeKernels {
   /** The family of {@code device}. */
   public MoeReference(HostDevice device) {
@@ -25,31 +25,35 @@ public final class MoeReference extends HostFamily implements MoeKernels {
 
   @Override
   public Support support(KernelSpec spec) {
-    return Support.no("SKELETON");
+    return Support.yes();
   }
 
   @Override
   public Route route(RouteSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new RouteReference(device(), spec);
   }
 
   @Override
   public Dispatch dispatch(DispatchSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new DispatchReference(device(), spec);
   }
 
   @Override
   public PreparedExperts prepare(ExpertWeights weights) {
-    throw new UnsupportedOperationException("SKELETON");
+    return new PreparedExpertsReference(device(), weights);
   }
 
   @Override
   public ExpertMatmul expertMatmul(ExpertMatmulSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new ExpertMatmulReference(device(), spec);
   }
 
   @Override
   public Combine combine(CombineSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new CombineReference(device(), spec);
   }
 }

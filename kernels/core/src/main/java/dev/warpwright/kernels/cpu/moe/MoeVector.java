@@ -16,7 +16,7 @@ import dev.warpwright.kernels.moe.PreparedExperts;
 import dev.warpwright.kernels.moe.Route;
 import dev.warpwright.kernels.moe.RouteSpec;
 
-/** SKELETON: the moe kernels, on the Vector API. */
+/** The mixture-of-experts kernels on the Vector API. */
 public final class MoeVector extends HostFamily implements MoeKernels {
   /** The family of {@code device}. */
   public MoeVector(HostDevice device) {
@@ -25,31 +25,35 @@ public final class MoeVector extends HostFamily implements MoeKernels {
 
   @Override
   public Support support(KernelSpec spec) {
-    return Support.no("SKELETON");
+    return Support.yes();
   }
 
   @Override
   public Route route(RouteSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new RouteVector(device(), spec);
   }
 
   @Override
   public Dispatch dispatch(DispatchSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new DispatchVector(device(), spec);
   }
 
   @Override
   public PreparedExperts prepare(ExpertWeights weights) {
-    throw new UnsupportedOperationException("SKELETON");
+    return PreparedExpertsVector.of(device(), weights);
   }
 
   @Override
   public ExpertMatmul expertMatmul(ExpertMatmulSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new ExpertMatmulVector(device(), spec);
   }
 
   @Override
   public Combine combine(CombineSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new CombineVector(device(), spec);
   }
 }
