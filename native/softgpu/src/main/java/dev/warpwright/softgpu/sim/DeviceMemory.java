@@ -1,0 +1,267 @@
+package dev.warpwright.softgpu.sim;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Memory of a simulated device. Addresses lie above every address of a host process, have gaps
+ * between them and are never given out again: a stray access is recognised as one.
+ */
+public final class DeviceMemory {
+  /** Host processes use 47 bits. */
+  private static final long BASE = 1L << 48;
+
+  private static final long ALIGNMENT = 256;
+  private static final long GUARD = 4096;
+
+  private final long capacity;
+  private final TreeMap<Long, Allocation> live = new TreeMap<>();
+
+  /** Freed allocations without their data, for reports; the oldest are forgotten. */
+  private final TreeMap<Long, Freed> freed = new TreeMap<>();
+
+  private static final int FREED_KEPT = 4096;
+
+  private long next = BASE;
+  private long used;
+
+  private record Freed(long address, long bytes, String label) {}
+
+  /**
+   * Creates an empty memory.
+   *
+   * @param capacity bytes that can be allocated at one time
+   */
+  public DeviceMemory(long capacity) {
+    this.capacity = capacity;
+  }
+
+  /**
+   * Allocates memory with undefined contents.
+   *
+   * @param bytes size, at least 1
+   * @param label for reports
+   * @return a device address, a multiple of 256
+   * @throws OutOfDeviceMemory if it does not fit
+   */
+  public synchronized long allocate(long bytes, String label) {
+    if (bytes <= 0) {
+      throw new IllegalArgumentException("bytes " + bytes + " must be positive");
+    }
+    if (bytes > capacity - used) {
+      throw new OutOfDeviceMemory(bytes, capacity - used, "capacity is " + capacity);
+    }
+    if (bytes > Integer.MAX_VALUE - 64) {
+      throw new OutOfDeviceMemory(
+          bytes, capacity - used, "one allocation is simulated up to 2 GiB");
+    }
+    Allocation created = new Allocation(next, (int) bytes, label);
+    live.put(next, created);
+    next += (bytes + GUARD + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    used += bytes;
+    return created.address();
+  }
+
+  /**
+   * Gives memory back.
+   *
+   * @param address as returned by {@link #allocate}
+   * @throws IllegalArgumentException if no live allocation starts there
+   */
+  public synchronized void free(long address) {
+    Allocation gone = live.remove(address);
+    if (gone == null) {
+      throw new IllegalArgumentException("no allocation starts at " + describe(address));
+    }
+    gone.markFreed();
+    used -= gone.bytes();
+    freed.put(address, new Freed(address, gone.bytes(), gone.label()));
+    if (freed.size() > FREED_KEPT) {
+      freed.pollFirstEntry();
+    }
+  }
+
+  /**
+   * Finds the live allocation that holds an address.
+   *
+   * @param address a device address
+   * @return the allocation, or null
+   */
+  public synchronized @Nullable Allocation find(long address) {
+    var entry = live.floorEntry(address);
+    return entry != null && entry.getValue().contains(address, 1) ? entry.getValue() : null;
+  }
+
+  /**
+   * Says what is known about an address: inside, beyond the end of, or in a freed allocation.
+   *
+   * @param address any address
+   */
+  public synchronized String describe(long address) {
+    String hex = "0x" + Long.toHexString(address);
+    var below = live.floorEntry(address);
+    var gone = freed.floorEntry(address);
+    if (gone != null
+        && address - gone.getKey() < gone.getValue().bytes
+        && (below == null || below.getKey() < gone.getKey())) {
+      return hex
+          + " = freed "
+          + gone.getValue().label
+          + " + "
+          + (address - gone.getKey())
+          + " of "
+          + gone.getValue().bytes
+          + " bytes";
+    }
+    if (below == null) {
+      return hex + ", which is not a device address";
+    }
+    Allocation near = below.getValue();
+    return hex
+        + " = "
+        + near.label()
+        + " + "
+        + (address - near.address())
+        + " of "
+        + near.bytes()
+        + " bytes";
+  }
+
+  /** Whether an address lies in memory that was given back. */
+  synchronized boolean isFreed(long address) {
+    var gone = freed.floorEntry(address);
+    return gone != null && address - gone.getKey() < gone.getValue().bytes;
+  }
+
+  private Allocation range(long address, long bytes) {
+    Allocation found = find(address);
+    if (found == null || !found.contains(address, bytes)) {
+      throw new IllegalArgumentException(bytes + " bytes at " + describe(address));
+    }
+    return found;
+  }
+
+  /**
+   * Copies from the host. The bytes count as initialised.
+   *
+   * @param to device address
+   * @param from the source
+   * @throws IllegalArgumentException if the range is not inside one allocation
+   */
+  public synchronized void copyIn(long to, MemorySegment from) {
+    if (from.byteSize() == 0) {
+      return;
+    }
+    Allocation target = range(to, from.byteSize());
+    int offset = (int) (to - target.address());
+    MemorySegment.copy(from, ValueLayout.JAVA_BYTE, 0, target.data, offset, (int) from.byteSize());
+    target.markInitialised(offset, from.byteSize());
+  }
+
+  /**
+   * Copies to the host. Undefined bytes are copied as they are; {@link #firstUninitialised} finds
+   * them.
+   *
+   * @param from device address
+   * @param to the target
+   * @throws IllegalArgumentException if the range is not inside one allocation
+   */
+  public synchronized void copyOut(long from, MemorySegment to) {
+    if (to.byteSize() == 0) {
+      return;
+    }
+    Allocation source = range(from, to.byteSize());
+    MemorySegment.copy(
+        source.data,
+        (int) (from - source.address()),
+        to,
+        ValueLayout.JAVA_BYTE,
+        0,
+        (int) to.byteSize());
+  }
+
+  /**
+   * Copies inside the device, overlaps included. Undefined bytes stay undefined.
+   *
+   * @param to device address
+   * @param from device address
+   * @param bytes size
+   * @throws IllegalArgumentException if a range is not inside one allocation
+   */
+  public synchronized void copy(long to, long from, long bytes) {
+    if (bytes == 0) {
+      return;
+    }
+    Allocation source = range(from, bytes);
+    Allocation target = range(to, bytes);
+    int start = (int) (from - source.address());
+    int offset = (int) (to - target.address());
+    boolean defined = source.firstUninitialised(start, bytes) < 0;
+    byte[] bits = source.initialised.clone();
+    System.arraycopy(source.data, start, target.data, offset, (int) bytes);
+    if (defined) {
+      target.markInitialised(offset, bytes);
+      return;
+    }
+    for (int i = 0; i < bytes; i++) {
+      boolean set = (bits[(start + i) >> 3] >> ((start + i) & 7) & 1) != 0;
+      int bit = 1 << ((offset + i) & 7);
+      int old = target.initialised[(offset + i) >> 3];
+      target.initialised[(offset + i) >> 3] = (byte) (set ? old | bit : old & ~bit);
+    }
+  }
+
+  /**
+   * Fills memory with one element repeated. The bytes count as initialised.
+   *
+   * @param address device address
+   * @param value the element in its lower bytes
+   * @param elementBytes 1, 2, 4 or 8
+   * @param count number of elements
+   * @throws IllegalArgumentException if the range is not inside one allocation
+   */
+  public synchronized void fill(long address, long value, int elementBytes, long count) {
+    if (count == 0) {
+      return;
+    }
+    Allocation target = range(address, Math.multiplyExact(count, (long) elementBytes));
+    int offset = (int) (address - target.address());
+    for (long i = 0; i < count; i++) {
+      for (int b = 0; b < elementBytes; b++) {
+        target.data[offset++] = (byte) (value >> (8 * b));
+      }
+    }
+    target.markInitialised(address - target.address(), count * elementBytes);
+  }
+
+  /**
+   * Finds bytes that nobody wrote.
+   *
+   * @param address device address
+   * @param bytes size of the range
+   * @return address of the first such byte, or -1
+   */
+  public synchronized long firstUninitialised(long address, long bytes) {
+    Allocation source = range(address, bytes);
+    long offset = source.firstUninitialised(address - source.address(), bytes);
+    return offset < 0 ? -1 : source.address() + offset;
+  }
+
+  /** Bytes that can be allocated at one time. */
+  public long capacity() {
+    return capacity;
+  }
+
+  /** Bytes allocated now. */
+  public synchronized long used() {
+    return used;
+  }
+
+  /** What is allocated now, by address. */
+  public synchronized List<Allocation> allocations() {
+    return List.copyOf(live.values());
+  }
+}

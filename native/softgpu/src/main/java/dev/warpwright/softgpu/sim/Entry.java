@@ -1,0 +1,67 @@
+package dev.warpwright.softgpu.sim;
+
+import java.util.List;
+
+/** A kernel of a loaded module. */
+public final class Entry {
+  /**
+   * A parameter's place in the parameter buffer.
+   *
+   * @param name as in the PTX text
+   * @param offset first byte
+   * @param bytes size
+   */
+  public record Parameter(String name, int offset, int bytes) {}
+
+  private final String name;
+  private final List<Parameter> parameters;
+  private final int parameterBytes;
+  private final int staticShared;
+  private final int localBytes;
+  private final int maxThreads;
+
+  Entry(
+      String name,
+      List<Parameter> parameters,
+      int parameterBytes,
+      int staticShared,
+      int localBytes,
+      int maxThreads) {
+    this.name = name;
+    this.parameters = List.copyOf(parameters);
+    this.parameterBytes = parameterBytes;
+    this.staticShared = staticShared;
+    this.localBytes = localBytes;
+    this.maxThreads = maxThreads;
+  }
+
+  /** Name as in the PTX text. */
+  public String name() {
+    return name;
+  }
+
+  /** Layout of the parameter buffer. */
+  public List<Parameter> parameters() {
+    return parameters;
+  }
+
+  /** Size of the parameter buffer. */
+  public int parameterBytes() {
+    return parameterBytes;
+  }
+
+  /** Bytes of static shared memory. */
+  public int staticShared() {
+    return staticShared;
+  }
+
+  /** Bytes of local memory of one thread. */
+  public int localBytes() {
+    return localBytes;
+  }
+
+  /** Threads of a block at most: launch bounds, or 1024. */
+  public int maxThreads() {
+    return maxThreads;
+  }
+}

@@ -1,0 +1,6 @@
+/** A software GPU for tests and analysis. */
+module dev.warpwright.softgpu {
+  requires static transitive org.jspecify;
+
+  exports dev.warpwright.softgpu.sim;
+}
