@@ -17,7 +17,10 @@ public final class PtxModule {
    */
   public static PtxModule load(
       String name, String ptx, DeviceProfile profile, DeviceMemory memory) {
-    throw new PtxException(name, 1, "the decoder is not there yet");
+    if (!ptx.isBlank() || profile.architecture() > 0) {
+      throw new PtxException(name, 1, "the decoder is not there yet" + memory.used());
+    }
+    return new PtxModule();
   }
 
   /**

@@ -28,7 +28,10 @@ public final class Simulator {
    * @throws IllegalArgumentException if the launch does not fit the device
    */
   public LaunchReport run(Launch launch) {
-    throw new UnsupportedOperationException(
-        profile.name() + " cannot run " + launch + " yet: " + memory.used() + options);
+    if (launch.blocks() > 0) {
+      throw new UnsupportedOperationException(
+          profile.name() + " cannot run " + launch + " yet: " + memory.used() + options);
+    }
+    return new LaunchReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   }
 }
