@@ -47,6 +47,19 @@ public record ExpertMatmulSpec(
     Checks.between("topK", topK, 0, 1 << 20);
   }
 
+  /** Products of the experts of {@code weights}. */
+  public static ExpertMatmulSpec of(
+      int maxSlots, ExpertWeights weights, Activation activation, int topK) {
+    return new ExpertMatmulSpec(
+        maxSlots,
+        weights.experts(),
+        weights.outputs(),
+        weights.inputs(),
+        weights.format(),
+        activation,
+        topK);
+  }
+
   @Override
   public KernelId kernel() {
     return KernelId.EXPERT_MATMUL;

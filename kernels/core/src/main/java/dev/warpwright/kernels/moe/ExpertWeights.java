@@ -15,8 +15,8 @@ import java.util.List;
 public record ExpertWeights(List<? extends WeightMatrix> gate, List<? extends WeightMatrix> up) {
   /** Copies the lists and checks that all matrices are alike. */
   public ExpertWeights {
-    gate = List.copyOf(gate);
-    up = List.copyOf(up);
+    gate = List.copyOf(Checks.notNull("gate", gate));
+    up = List.copyOf(Checks.notNull("up", up));
     Checks.atLeast("experts", gate.size(), 1);
     Checks.that(
         up.isEmpty() || up.size() == gate.size(), "up.size", up.size(), "0 or " + gate.size());

@@ -1,5 +1,6 @@
 package dev.warpwright.kernels.cpu.moe;
 
+import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.cpu.HostDevice;
@@ -30,30 +31,32 @@ public final class MoeVector extends HostFamily implements MoeKernels {
 
   @Override
   public Route route(RouteSpec spec) {
-    require(spec);
+    require(Checks.notNull("spec", spec));
     return new RouteVector(device(), spec);
   }
 
   @Override
   public Dispatch dispatch(DispatchSpec spec) {
-    require(spec);
+    require(Checks.notNull("spec", spec));
     return new DispatchVector(device(), spec);
   }
 
   @Override
   public PreparedExperts prepare(ExpertWeights weights) {
+    Checks.notNull("weights", weights);
+    require(ExpertMatmulSpec.of(1, weights, ExpertMatmulSpec.Activation.NONE, 0));
     return PreparedExpertsVector.of(device(), weights);
   }
 
   @Override
   public ExpertMatmul expertMatmul(ExpertMatmulSpec spec) {
-    require(spec);
+    require(Checks.notNull("spec", spec));
     return new ExpertMatmulVector(device(), spec);
   }
 
   @Override
   public Combine combine(CombineSpec spec) {
-    require(spec);
+    require(Checks.notNull("spec", spec));
     return new CombineVector(device(), spec);
   }
 }
