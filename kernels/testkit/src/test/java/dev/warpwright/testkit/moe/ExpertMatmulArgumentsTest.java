@@ -19,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What expertMatmul refuses: before anything is written, saying what and why. */
+@SuppressWarnings("try") // resources are closed early to see that they refuse then
 class ExpertMatmulArgumentsTest {
   private final Tensor x = floats(2, 3);
   private final Tensor y = floats(4, 5);

@@ -21,6 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What route, dispatch and combine refuse: before anything is written, saying what and why. */
+@SuppressWarnings("try") // resources are closed early to see that they refuse then
 class RoutingArgumentsTest {
   @ParameterizedTest
   @ValueSource(strings = {"reference", "cpu"})
