@@ -1,0 +1,106 @@
+package dev.warpwright.cli.model;
+
+import dev.warpwright.Warpwright;
+import dev.warpwright.attention.Batch;
+import dev.warpwright.attention.PagedAttention;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.RmsNorm;
+import dev.warpwright.moe.MoeLayer;
+import dev.warpwright.moe.MoeSpec;
+import dev.warpwright.moe.Routing;
+import dev.warpwright.sparse.Linear;
+
+/**
+ * One decoder layer: {@code x += o(attention(q(n), k(n), v(n)))} with {@code n = norm(x)}, then
+ * {@code x += feedForward(norm(x))}.
+ */
+final class DecoderLayer implements AutoCloseable {
+  private final Resources owned = new Resources();
+  private final int index;
+  private final Heads heads;
+  private final RmsNorm norm;
+  private final Tensor attentionNorm;
+  private final Tensor feedForwardNorm;
+  private final Linear query;
+  private final Linear key;
+  private final Linear value;
+  private final Linear output;
+  private final MoeLayer feedForward;
+
+  DecoderLayer(
+      Warpwright ww, ModelConfig config, WeightLoader load, int index, int chunk, RmsNorm norm)
+      throws ModelFormatException {
+    this.index = index;
+    this.heads = config.heads();
+    this.norm = norm;
+    int hidden = config.hidden();
+    int queries = heads.queryHeads() * heads.headDim();
+    int keys = heads.kvHeads() * heads.headDim();
+    String layer = "model.layers." + index + ".";
+    String attention = layer + "self_attn.";
+    MoeSpec experts =
+        MoeSpec.mixtral(
+            chunk, Math.max(config.experts(), 1), Math.max(config.expertsPerToken(), 1));
+    try {
+      attentionNorm = load.floats(layer + "input_layernorm.weight", hidden);
+      feedForwardNorm = load.floats(layer + "post_attention_layernorm.weight", hidden);
+      query = own(ww.linear(load.matrix(attention + "q_proj.weight", queries, hidden), chunk));
+      key = own(ww.linear(load.matrix(attention + "k_proj.weight", keys, hidden), chunk));
+      value = own(ww.linear(load.matrix(attention + "v_proj.weight", keys, hidden), chunk));
+      output = own(ww.linear(load.matrix(attention + "o_proj.weight", hidden, queries), chunk));
+      feedForward = own(ww.moe(experts, load.feedForward(layer)));
+    } catch (ModelFormatException | RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private <T extends AutoCloseable> T own(T part) {
+    return owned.own(part);
+  }
+
+  /** Memory that the weights hold on the device. */
+  long weightBytes() {
+    return query.weightBytes()
+        + key.weightBytes()
+        + value.weightBytes()
+        + output.weightBytes()
+        + feedForward.weightBytes()
+        + attentionNorm.bytes()
+        + feedForwardNorm.bytes();
+  }
+
+  /** Applies the layer to the features {@code x} of a step's tokens, in place. */
+  Routing apply(PagedAttention attention, Batch batch, Tensor x, Scratch scratch) {
+    int tokens = (int) x.size(0);
+    Tensor n = scratch.normed().slice(0, tokens);
+    Tensor q = scratch.queries().slice(0, tokens);
+    Tensor k = scratch.keys().slice(0, tokens);
+    Tensor v = scratch.values().slice(0, tokens);
+    Tensor mixed = scratch.mixed().slice(0, tokens);
+    Tensor delta = scratch.delta().slice(0, tokens);
+    norm.run(x, attentionNorm, n);
+    query.apply(n, q);
+    key.apply(n, k);
+    value.apply(n, v);
+    attention.append(index, batch, byHead(k, heads.kvHeads()), byHead(v, heads.kvHeads()));
+    attention.attend(
+        index, batch, byHead(q, heads.queryHeads()), byHead(mixed, heads.queryHeads()));
+    output.apply(mixed, delta);
+    Rows.add(x, delta);
+    norm.run(x, feedForwardNorm, n);
+    Routing routing = feedForward.apply(n, delta);
+    Rows.add(x, delta);
+    return routing;
+  }
+
+  private Tensor byHead(Tensor rows, int count) {
+    return rows.reshape(rows.size(0), count, heads.headDim());
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

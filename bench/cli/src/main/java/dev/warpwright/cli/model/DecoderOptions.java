@@ -1,0 +1,38 @@
+package dev.warpwright.cli.model;
+
+import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.DType;
+
+/**
+ * How a decoder is run.
+ *
+ * @param weights format of projection and expert matrices
+ * @param kv how keys and values are stored
+ * @param chunk most tokens of one step; longer prompts are fed in several
+ * @param length longest sequence
+ */
+public record DecoderOptions(WeightKind weights, DType kv, int chunk, int length) {
+  /** Checks the values. */
+  public DecoderOptions {
+    Checks.notNull("weights", weights);
+    Checks.notNull("kv", kv);
+    Checks.dtype("kv", kv, DType.F32, DType.F16);
+    Checks.between("chunk", chunk, 1, 1 << 20);
+    Checks.between("length", length, 1, Integer.MAX_VALUE);
+  }
+
+  /** F32 keys and values, steps of at most 512 tokens, sequences of the model's full length. */
+  public static DecoderOptions of(WeightKind weights, ModelConfig config) {
+    return new DecoderOptions(weights, DType.F32, 512, config.positions());
+  }
+
+  /** With another type of keys and values. */
+  public DecoderOptions withKv(DType value) {
+    return new DecoderOptions(weights, value, chunk, length);
+  }
+
+  /** With another number of tokens a step. */
+  public DecoderOptions withChunk(int value) {
+    return new DecoderOptions(weights, kv, value, length);
+  }
+}
