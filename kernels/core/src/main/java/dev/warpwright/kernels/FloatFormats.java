@@ -62,4 +62,18 @@ public final class FloatFormats {
     }
     return (byte) (sign | bits);
   }
+
+  /** The F32 values of {@code count} F16 numbers; exact. */
+  public static void f16ToFloat(short[] from, float[] to, int count) {
+    for (int i = 0; i < count; i++) {
+      to[i] = Float.float16ToFloat(from[i]);
+    }
+  }
+
+  /** The F32 values of {@code count} BF16 numbers; exact. */
+  public static void bf16ToFloat(short[] from, float[] to, int count) {
+    for (int i = 0; i < count; i++) {
+      to[i] = Float.intBitsToFloat(from[i] << 16);
+    }
+  }
 }

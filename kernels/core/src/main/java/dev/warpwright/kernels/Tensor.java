@@ -207,7 +207,11 @@ public final class Tensor {
     return segment;
   }
 
-  @Nullable Object array() {
+  /**
+   * The heap array that the tensor lies in; null in native and device memory, and in read-only heap
+   * memory, which hides its array. {@code segment().address()} is the tensor's byte offset in it.
+   */
+  public @Nullable Object array() {
     return array;
   }
 

@@ -12,6 +12,7 @@ public final class Contracts {
         new RouteContract(),
         new DispatchContract(),
         new ExpertMatmulContract(),
-        new CombineContract());
+        new CombineContract(),
+        new TreeReduceContract());
   }
 }

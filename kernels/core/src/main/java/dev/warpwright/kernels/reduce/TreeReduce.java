@@ -46,12 +46,11 @@ public abstract class TreeReduce extends KernelPlan {
     try {
       Checks.notNull("rows", rows);
       Checks.notNull("weights", weights);
-      Checks.that(rows.size() == spec.slots(), "rows.size", rows.size(), "" + spec.slots());
-      Checks.that(
-          weights.length == spec.slots(), "weights.length", weights.length, "" + spec.slots());
+      Checks.between("rows.size", rows.size(), spec.slots(), spec.slots());
+      Checks.between("weights.length", weights.length, spec.slots(), spec.slots());
       requireOutput("out", out, DType.F32, spec.columns());
       double sum = 0;
-      boolean any = false;
+      int there = 0;
       for (int slot = 0; slot < spec.slots(); slot++) {
         Tensor row = rows.get(slot);
         if (row != null) {
@@ -59,19 +58,20 @@ public abstract class TreeReduce extends KernelPlan {
           requireWeight(slot, weights[slot]);
           Checks.disjoint("out", out, "rows", row);
           sum += weights[slot];
-          any = true;
+          there++;
         }
       }
-      execute(rows, weights, MeanFactor.of(spec.operation(), sum, any), out);
-      launched((rows.size() + 1) * out.bytes());
+      execute(rows, weights, MeanFactor.of(spec.operation(), sum, there > 0), out);
+      launched(there * spec.columns() * spec.rows().bytes() + out.bytes());
     } finally {
       end();
     }
   }
 
+  // The name of an argument is put together only when it is needed: run must not allocate.
+
   private void requireRow(int slot, Tensor row) {
-    // The argument's name is put together only when it is needed: run must not allocate.
-    if (row.dtype() != spec.rows() || !row.shape().is(spec.columns())) {
+    if (row.dtype() != spec.rows() || row.rank() != 1 || row.size(0) != spec.columns()) {
       Checks.tensor("rows[" + slot + "]", row, spec.rows(), spec.columns());
     }
     if (!row.memory().isAlive() || !device().canAccess(row.memory())) {

@@ -2,6 +2,7 @@ package dev.warpwright.kernels.reduce;
 
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelPlan;
 import dev.warpwright.kernels.Tensor;
@@ -9,8 +10,10 @@ import java.util.Arrays;
 
 /**
  * The reduction of {@link TreeReduce} for rows that arrive one by one, in any order: the same bits.
- * A row is needed only during its {@link #accept}. Nodes whose sibling has not arrived are kept: at
- * most ⌈K/2⌉ vectors, and ⌈log2 K⌉ + 1 when slots arrive in ascending order.
+ * A row is needed only during its {@link #accept}. Nodes whose sibling has not arrived are kept as
+ * vectors of F32: at most ⌈K/2⌉ + 1, and ⌈log2 K⌉ + 1 when slots arrive in ascending order. They
+ * are allocated when they are needed and kept for the next rows until the plan is closed. When an
+ * {@link #accept} fails its row has not arrived and the others are whole.
  */
 public abstract class TreeReduceStream extends KernelPlan {
   private final TreeReduceSpec spec;
@@ -41,7 +44,9 @@ public abstract class TreeReduceStream extends KernelPlan {
     begin();
     try {
       Checks.between("slot", slot, 0, spec.slots() - 1);
-      Checks.that(!arrived[slot], "slot", slot, "a slot that has not arrived yet");
+      if (arrived[slot]) {
+        throw new InvalidArgumentException("slot", slot, "a slot that has not arrived yet");
+      }
       requireTensor("row", row, spec.rows(), spec.columns());
       Checks.finite("weight", weight);
       add(slot, row, weight);
@@ -55,7 +60,7 @@ public abstract class TreeReduceStream extends KernelPlan {
 
   /**
    * Writes the result of the rows that have arrived and makes the plan ready for new ones. When an
-   * argument is refused the rows are kept.
+   * argument is refused the rows are kept; a failure after that loses them.
    *
    * @param out F32 {@code [columns]}
    */
@@ -72,20 +77,26 @@ public abstract class TreeReduceStream extends KernelPlan {
         }
       }
       float factor = MeanFactor.of(spec.operation(), sum, any);
-      complete(factor, out);
-      Arrays.fill(arrived, false);
+      try {
+        complete(factor, out);
+      } finally {
+        Arrays.fill(arrived, false);
+      }
       launched(out.bytes());
     } finally {
       end();
     }
   }
 
+  /** Most vectors that the plan has held at the same time. */
+  public abstract int peakNodes();
+
   /** Adds a row; all arguments are checked. */
   protected abstract void add(int slot, Tensor row, float weight);
 
   /**
    * Folds what is left, multiplies by {@code factor} unless it is 1, writes {@code out}, and
-   * forgets all rows.
+   * forgets all rows, also when it fails. Without any row {@code out} becomes +0.
    */
   protected abstract void complete(float factor, Tensor out);
 }

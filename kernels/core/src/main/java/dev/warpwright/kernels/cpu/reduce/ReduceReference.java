@@ -9,7 +9,7 @@ import dev.warpwright.kernels.reduce.TreeReduce;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import dev.warpwright.kernels.reduce.TreeReduceStream;
 
-/** SKELETON: the reduce kernels, scalar reference. */
+/** The reductions, scalar and by definition. */
 public final class ReduceReference extends HostFamily implements ReduceKernels {
   /** The family of {@code device}. */
   public ReduceReference(HostDevice device) {
@@ -18,16 +18,18 @@ public final class ReduceReference extends HostFamily implements ReduceKernels {
 
   @Override
   public Support support(KernelSpec spec) {
-    return Support.no("SKELETON");
+    return HostReductions.support((TreeReduceSpec) spec);
   }
 
   @Override
   public TreeReduce treeReduce(TreeReduceSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new TreeReduceReference(device(), spec);
   }
 
   @Override
   public TreeReduceStream treeReduceStream(TreeReduceSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new TreeReduceStreamReference(device(), spec);
   }
 }
