@@ -9,6 +9,10 @@ public final class Contracts {
   /** One contract a kernel, in the catalogue's order. */
   public static List<KernelContract> all() {
     return List.of(
+        new RmsNormContract(),
+        new AppendKvContract(),
+        new PagedDecodeContract(),
+        new PagedPrefillContract(),
         new RouteContract(),
         new DispatchContract(),
         new ExpertMatmulContract(),

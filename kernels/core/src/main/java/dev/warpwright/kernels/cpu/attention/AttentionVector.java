@@ -1,10 +1,8 @@
 package dev.warpwright.kernels.cpu.attention;
 
-import dev.warpwright.kernels.KernelSpec;
-import dev.warpwright.kernels.Support;
+import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
-import dev.warpwright.kernels.attention.AttentionKernels;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
@@ -14,42 +12,41 @@ import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.RmsNorm;
 import dev.warpwright.kernels.attention.RmsNormSpec;
 import dev.warpwright.kernels.cpu.HostDevice;
-import dev.warpwright.kernels.cpu.HostFamily;
 
-/** SKELETON: the attention kernels, on the Vector API. */
-public final class AttentionVector extends HostFamily implements AttentionKernels {
+/** The attention kernels, on the Vector API. */
+public final class AttentionVector extends HostAttention {
   /** The family of {@code device}. */
   public AttentionVector(HostDevice device) {
-    super(device);
-  }
-
-  @Override
-  public Support support(KernelSpec spec) {
-    return Support.no("SKELETON");
+    super(device, DType.F32, DType.F16);
   }
 
   @Override
   public KvPool pool(KvPoolSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    requirePool(spec);
+    return new KvPoolVector(device(), spec);
   }
 
   @Override
   public RmsNorm rmsNorm(RmsNormSpec spec) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new RmsNormVector(device(), spec);
   }
 
   @Override
   public AppendKv appendKv(AppendKvSpec spec, KvPool pool) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new AppendKvVector(device(), spec, pool);
   }
 
   @Override
   public PagedDecode pagedDecode(PagedDecodeSpec spec, KvPool pool) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new PagedDecodeVector(device(), spec, pool);
   }
 
   @Override
   public PagedPrefill pagedPrefill(PagedPrefillSpec spec, KvPool pool) {
-    throw new UnsupportedOperationException("SKELETON");
+    require(spec);
+    return new PagedPrefillVector(device(), spec, pool);
   }
 }

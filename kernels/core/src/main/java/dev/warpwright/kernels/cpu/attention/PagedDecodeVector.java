@@ -1,0 +1,170 @@
+package dev.warpwright.kernels.cpu.attention;
+
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.WorkerPool;
+import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.PagedDecode;
+import dev.warpwright.kernels.attention.PagedDecodeSpec;
+import dev.warpwright.kernels.cpu.HostDevice;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Attention of one token a request. Rows are cut into splits of a fixed number of slots; one chunk
+ * of work is one split, and what the splits of a row give is merged in slot order afterwards. So
+ * one long row keeps all threads busy, and bits depend on nothing but the row.
+ */
+final class PagedDecodeVector extends PagedDecode {
+  /** Slots of a split: a megabyte of keys and values at headDim 128. */
+  private static final int SPLIT = 1024;
+
+  private final WorkerPool workers;
+  private final AttentionTile[] tiles;
+  private final float[][] sums;
+  private final RopeTable rotation;
+  private final int group;
+  private final int paddedDim;
+
+  /** Number of the first split of each row, over all layers. */
+  private int[] firstSplit = new int[1];
+
+  // What each split of the layer gives, a column at a time: largest logits, sums and outputs.
+  private float[][] outs = new float[0][];
+  private float[] mosts = new float[0];
+  private float[] totals = new float[0];
+
+  // The arguments of the run that is under way: fields, so that a run makes no closure.
+  private final WorkerPool.ChunkTask attend = this::attend;
+  private final WorkerPool.ChunkTask merge = this::merge;
+  private PageTables batch = new PageTables(1, 1, 1);
+  private int layer;
+  private MemorySegment q = MemorySegment.NULL;
+  private MemorySegment out = MemorySegment.NULL;
+  private MemorySegment lse = MemorySegment.NULL;
+
+  PagedDecodeVector(HostDevice device, PagedDecodeSpec spec, KvPool pool) {
+    super(device, spec, pool, 0);
+    workers = device.pool();
+    rotation = new RopeTable(spec.rope());
+    group = spec.heads().group();
+    paddedDim = ((KvPoolVector) pool).layout().paddedDim();
+    tiles = new AttentionTile[workers.threads()];
+    for (int i = 0; i < tiles.length; i++) {
+      tiles[i] = new AttentionTile((KvPoolVector) pool, spec.masking(), group);
+    }
+    sums = new float[workers.threads()][paddedDim];
+  }
+
+  @Override
+  protected void prepare(PageTables next) {
+    rotation.update(next);
+    int layerRows = next.requests() * next.kvHeads();
+    int rows = next.layers() * layerRows;
+    if (firstSplit.length < rows + 1) {
+      firstSplit = new int[rows + 1];
+    }
+    int most = 0;
+    for (int row = 0; row < rows; row++) {
+      firstSplit[row + 1] = firstSplit[row] + (next.length(row) + SPLIT - 1) / SPLIT;
+      most = Math.max(most, firstSplit[row + 1] - firstSplit[row / layerRows * layerRows]);
+    }
+    if (outs.length < most) {
+      int before = outs.length;
+      outs = Arrays.copyOf(outs, most);
+      for (int split = before; split < most; split++) {
+        outs[split] = new float[group * paddedDim];
+      }
+      mosts = new float[most * group];
+      totals = new float[most * group];
+    }
+  }
+
+  @Override
+  protected void execute(
+      PageTables step, int ofLayer, Tensor queries, Tensor outputs, @Nullable Tensor lses) {
+    batch = step;
+    layer = ofLayer;
+    q = queries.segment();
+    out = outputs.segment();
+    lse = lses == null ? MemorySegment.NULL : lses.segment();
+    workers.run(firstSplit[layerRow() + layerRows()] - firstSplit[layerRow()], attend);
+    workers.run(layerRows(), merge);
+  }
+
+  private int layerRows() {
+    return batch.requests() * heads().kvHeads();
+  }
+
+  private int layerRow() {
+    return layer * layerRows();
+  }
+
+  private void attend(int chunk, int worker) {
+    int split = firstSplit[layerRow()] + chunk;
+    int row = RowSearch.last(firstSplit, layerRow(), layerRow() + layerRows(), split);
+    int request = (row - layerRow()) / heads().kvHeads();
+    int kvHead = (row - layerRow()) % heads().kvHeads();
+    AttentionTile tile = tiles[worker];
+    tile.begin(group);
+    for (int column = 0; column < group; column++) {
+      tile.query(
+          column,
+          q,
+          entry(request, kvHead, column) * heads().headDim() * Float.BYTES,
+          rotation,
+          request,
+          batch.firstPosition(request),
+          spec().scale());
+    }
+    int from = (split - firstSplit[row]) * SPLIT;
+    tile.attend(batch, row, from, Math.min(batch.length(row), from + SPLIT));
+    System.arraycopy(tile.outs(), 0, outs[chunk], 0, group * paddedDim);
+    for (int column = 0; column < group; column++) {
+      mosts[chunk * group + column] = tile.most(column);
+      totals[chunk * group + column] = tile.sum(column);
+    }
+  }
+
+  private void merge(int chunk, int worker) {
+    int row = layerRow() + chunk;
+    int from = firstSplit[row] - firstSplit[layerRow()];
+    int to = firstSplit[row + 1] - firstSplit[layerRow()];
+    float[] sum = sums[worker];
+    for (int column = 0; column < group; column++) {
+      float most = Float.NEGATIVE_INFINITY;
+      for (int split = from; split < to; split++) {
+        most = Math.max(most, mosts[split * group + column]);
+      }
+      float total = 0;
+      Arrays.fill(sum, 0);
+      // A split without a visible slot would give −∞ − (−∞), which is no number.
+      for (int split = from; split < to && most != Float.NEGATIVE_INFINITY; split++) {
+        float weight = (float) Math.exp(mosts[split * group + column] - most);
+        total += weight * totals[split * group + column];
+        for (int dim = 0; dim < paddedDim; dim++) {
+          sum[dim] += weight * outs[split][column * paddedDim + dim];
+        }
+      }
+      SoftmaxState.write(
+          most,
+          total,
+          sum,
+          0,
+          tiles[worker].outScale(),
+          heads().headDim(),
+          entry(chunk / heads().kvHeads(), chunk % heads().kvHeads(), column),
+          out,
+          lse);
+    }
+  }
+
+  /** Number of a (request, query head). */
+  private long entry(int request, int kvHead, int inGroup) {
+    return (long) request * heads().queryHeads() + kvHead * group + inGroup;
+  }
+
+  @Override
+  protected void release() {}
+}

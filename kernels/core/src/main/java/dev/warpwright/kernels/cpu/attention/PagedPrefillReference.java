@@ -1,0 +1,48 @@
+package dev.warpwright.kernels.cpu.attention;
+
+import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.PagedPrefill;
+import dev.warpwright.kernels.attention.PagedPrefillSpec;
+import org.jspecify.annotations.Nullable;
+
+/** The formula of {@link PagedPrefill}. */
+final class PagedPrefillReference extends PagedPrefill {
+  private final RowAttentionReference attention;
+
+  PagedPrefillReference(KernelDevice device, PagedPrefillSpec spec, KvPool pool) {
+    super(device, spec, pool, 0);
+    attention =
+        new RowAttentionReference(
+            (KvPoolReference) pool, spec.rope(), spec.scale(), spec.masking());
+  }
+
+  @Override
+  protected void prepare(PageTables batch) {
+    attention.reserve(batch.maxLength());
+  }
+
+  @Override
+  protected void execute(PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse) {
+    int queryHeads = heads().queryHeads();
+    for (int request = 0; request < batch.requests(); request++) {
+      for (int i = 0; i < batch.newTokens(request); i++) {
+        for (int head = 0; head < queryHeads; head++) {
+          attention.attend(
+              batch,
+              batch.rowOf(layer, request, head / heads().group()),
+              batch.firstPosition(request) + i,
+              (batch.tokenStart(request) + (long) i) * queryHeads + head,
+              q,
+              out,
+              lse);
+        }
+      }
+    }
+  }
+
+  @Override
+  protected void release() {}
+}

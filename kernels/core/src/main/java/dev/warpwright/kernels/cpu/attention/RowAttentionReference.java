@@ -1,0 +1,96 @@
+package dev.warpwright.kernels.cpu.attention;
+
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.Masking;
+import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.PagedDecode;
+import dev.warpwright.kernels.attention.Rope;
+import org.jspecify.annotations.Nullable;
+
+/** The formula of {@link PagedDecode} for one query head of one token, in double. */
+final class RowAttentionReference {
+  private final KvPoolReference pool;
+  private final Rope rope;
+  private final float scale;
+  private final Masking masking;
+  private final double[] query;
+  private double[] weights = new double[0];
+
+  RowAttentionReference(KvPoolReference pool, Rope rope, float scale, Masking masking) {
+    this.pool = pool;
+    this.rope = rope;
+    this.scale = scale;
+    this.masking = masking;
+    this.query = new double[pool.spec().headDim()];
+  }
+
+  /** Makes room for rows of {@code length} slots. */
+  void reserve(int length) {
+    if (weights.length < length) {
+      weights = new double[length];
+    }
+  }
+
+  /**
+   * Computes entry {@code index} of {@code out} and {@code lse}, both counted in (token, query
+   * head), from the same entry of {@code q}, the slots of {@code row}, and the query's position.
+   */
+  void attend(
+      PageTables batch,
+      int row,
+      int position,
+      long index,
+      Tensor q,
+      Tensor out,
+      @Nullable Tensor lse) {
+    for (int dim = 0; dim < query.length; dim++) {
+      query[dim] = q.getFloat(index * query.length + dim);
+    }
+    Rotation.rotate(rope, position, query);
+    int length = batch.length(row);
+    double most = Double.NEGATIVE_INFINITY;
+    for (int slot = 0; slot < length; slot++) {
+      weights[slot] = logit(page(batch, row, slot), slot % batch.pageSize(), position);
+      most = Math.max(most, weights[slot]);
+    }
+    boolean empty = most == Double.NEGATIVE_INFINITY;
+    double sum = 0;
+    for (int slot = 0; slot < length && !empty; slot++) {
+      weights[slot] = Math.exp(weights[slot] - most);
+      sum += weights[slot];
+    }
+    for (int dim = 0; dim < query.length; dim++) {
+      double value = 0;
+      for (int slot = 0; slot < length && !empty; slot++) {
+        // A masked value must not even be multiplied: 0 times an infinity is not 0.
+        if (weights[slot] != 0) {
+          value += weights[slot] * pool.value(page(batch, row, slot), slot % batch.pageSize(), dim);
+        }
+      }
+      out.setFloat(index * query.length + dim, empty ? 0 : (float) (value / sum));
+    }
+    if (lse != null) {
+      lse.setFloat(index, empty ? Float.NEGATIVE_INFINITY : (float) (most + Math.log(sum)));
+    }
+  }
+
+  private static int page(PageTables batch, int row, int slot) {
+    return batch.page(row, slot / batch.pageSize());
+  }
+
+  private double logit(int page, int slot, int position) {
+    int keyPosition = pool.position(page, slot);
+    if (masking.causal() && keyPosition > position
+        || masking.window() >= 0 && keyPosition < (long) position - masking.window()) {
+      return Double.NEGATIVE_INFINITY;
+    }
+    double sum = 0;
+    for (int dim = 0; dim < query.length; dim++) {
+      sum += query[dim] * pool.key(page, slot, dim);
+    }
+    double logit = scale * sum;
+    return masking.softCap() == 0
+        ? logit
+        : masking.softCap() * Math.tanh(logit / masking.softCap());
+  }
+}

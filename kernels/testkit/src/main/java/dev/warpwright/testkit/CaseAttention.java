@@ -1,0 +1,88 @@
+package dev.warpwright.testkit;
+
+import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.KvPoolSpec;
+
+/** What cases of attention over pages have in common: queries, outputs and their tolerance. */
+final class CaseAttention {
+  private static final double EPSILON = 0x1p-24;
+
+  private final CaseCache cache;
+  private final Heads heads;
+  private final int tokens;
+  private final Tensor q;
+  private final Tensor expected;
+  private final Tensor expectedLse;
+  private final Tensor actual;
+  private final Tensor actualLse;
+  private final double largestQuery;
+
+  CaseAttention(
+      CaseCache cache, Heads heads, float deviation, CaseRandom random, CaseMemory memory) {
+    this.cache = cache;
+    this.heads = heads;
+    this.tokens = cache.tables().tokens();
+    float[] values = random.normals(tokens * heads.queryHeads() * heads.headDim(), deviation);
+    double most = 0;
+    for (int from = 0; from < values.length; from += heads.headDim()) {
+      double norm = 0;
+      for (int dim = 0; dim < heads.headDim(); dim++) {
+        norm += (double) values[from + dim] * values[from + dim];
+      }
+      most = Math.max(most, Math.sqrt(norm));
+    }
+    largestQuery = most;
+    q = memory.input("q", values, tokens, heads.queryHeads(), heads.headDim());
+    expected = memory.output("expected", DType.F32, tokens, heads.queryHeads(), heads.headDim());
+    actual = memory.output("out", DType.F32, tokens, heads.queryHeads(), heads.headDim());
+    expectedLse = memory.output("expected lse", DType.F32, tokens, heads.queryHeads());
+    actualLse = memory.output("lse", DType.F32, tokens, heads.queryHeads());
+  }
+
+  Tensor q() {
+    return q;
+  }
+
+  Tensor expected() {
+    return expected;
+  }
+
+  Tensor expectedLse() {
+    return expectedLse;
+  }
+
+  Tensor actual() {
+    return actual;
+  }
+
+  Tensor actualLse() {
+    return actualLse;
+  }
+
+  /**
+   * Compares outputs and log-sum-exps.
+   *
+   * <p>A logit errs by the roundings of rotation and scale and of a sum of headDim products: some
+   * √headDim units of |q|·|k|·scale, the most it can be. A weight errs by as much relatively, and
+   * an output by that times the largest value, plus the roundings of a sum over the slots.
+   */
+  double compare(float scale) {
+    double logit =
+        EPSILON * (6 + 2 * Math.sqrt(heads.headDim())) * largestQuery * cache.largestKey() * scale;
+    double length = cache.tables().maxLength();
+    double weight = 2 * logit + EPSILON * (16 + 2 * Math.sqrt(length));
+    Tolerance outTolerance = new Tolerance(weight * cache.largestValue(), 0);
+    Tolerance lseTolerance =
+        new Tolerance(logit + EPSILON * (16 + 2 * Math.sqrt(length)), 4 * EPSILON);
+    return Math.max(
+        Compare.floats("lse", expectedLse, actualLse, lseTolerance),
+        Compare.floats("out", expected, actual, outTolerance));
+  }
+
+  /** The spec of a case's pool before its pages are counted. */
+  static KvPoolSpec onePage(CaseCache.Plan plan) {
+    return new KvPoolSpec(1, plan.pageSize(), plan.heads().headDim(), plan.dtype());
+  }
+}

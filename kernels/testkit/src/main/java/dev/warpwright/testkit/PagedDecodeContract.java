@@ -1,0 +1,192 @@
+package dev.warpwright.testkit;
+
+import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.KernelId;
+import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.Masking;
+import dev.warpwright.kernels.attention.PagedDecode;
+import dev.warpwright.kernels.attention.PagedDecodeSpec;
+import dev.warpwright.kernels.attention.Rope;
+import java.util.Arrays;
+import java.util.List;
+
+/** Cases of {@link PagedDecode}. */
+public final class PagedDecodeContract implements KernelContract {
+  private static final int MAX_LENGTH = 1 << 20;
+
+  /** Called by {@link Contracts}. */
+  public PagedDecodeContract() {}
+
+  @Override
+  public KernelId kernel() {
+    return KernelId.PAGED_DECODE;
+  }
+
+  private static Case drawn(Heads heads, DType dtype, int pageSize, int... lengths) {
+    return drawn(heads, dtype, pageSize, CaseCache.Order.NATURAL, 1, lengths);
+  }
+
+  private static Case drawn(
+      Heads heads,
+      DType dtype,
+      int pageSize,
+      CaseCache.Order order,
+      float deviation,
+      int... lengths) {
+    return new Case(
+        new CaseCache.Plan(
+            heads, dtype, pageSize, lengths, ones(lengths.length), false, false, order, deviation),
+        Rope.rotateHalf(heads.headDim(), 10_000),
+        Masking.CAUSAL,
+        deviation,
+        lengths.length + 31L * pageSize);
+  }
+
+  private static int[] ones(int count) {
+    int[] ones = new int[count];
+    Arrays.fill(ones, 1);
+    return ones;
+  }
+
+  @Override
+  public List<Case> extremes() {
+    Heads heads = new Heads(2, 8, 2, 64);
+    CaseCache.Plan ragged =
+        new CaseCache.Plan(
+            heads,
+            DType.F16,
+            16,
+            new int[] {70, 200, 1},
+            ones(3),
+            true,
+            false,
+            CaseCache.Order.SHUFFLED,
+            1);
+    CaseCache.Plan shared =
+        new CaseCache.Plan(
+            heads,
+            DType.F32,
+            8,
+            new int[] {100, 90, 121},
+            ones(3),
+            false,
+            true,
+            CaseCache.Order.NATURAL,
+            1);
+    return List.of(
+        drawn(heads, DType.F32, 16),
+        drawn(heads, DType.F32, 16, 0),
+        drawn(heads, DType.F16, 16, 0, 1, 0),
+        drawn(heads, DType.F32, 16, 1, 15, 16, 17, 31, 32, 33),
+        drawn(heads, DType.F16, 16, 1, 15, 16, 17, 63, 64, 65),
+        drawn(heads, DType.F32, 1, 1, 2, 129),
+        drawn(heads, DType.F16, 5, 4, 5, 6, 131),
+        drawn(heads, DType.F32, 128, 127, 128, 129),
+        drawn(heads, DType.F16, 32, 1023, 1024, 1025),
+        drawn(new Heads(1, 4, 1, 8), DType.F32, 16, 5000),
+        drawn(new Heads(1, 16, 1, 256), DType.F16, 64, 300),
+        drawn(new Heads(1, 3, 3, 24), DType.F32, 48, 100),
+        drawn(new Heads(1, 7, 1, 40), DType.F16, 3, 100),
+        drawn(heads, DType.F32, 16, CaseCache.Order.SHUFFLED, 1, 40, 150),
+        drawn(heads, DType.F32, 16, CaseCache.Order.GAPS, 1, 40, 1500),
+        drawn(heads, DType.F16, 16, CaseCache.Order.FUTURE, 1, 40, 150),
+        // Logits of some ten thousands: all weight on one key, everything else underflows.
+        drawn(heads, DType.F32, 16, CaseCache.Order.NATURAL, 100, 40, 150),
+        drawn(heads, DType.F16, 16, CaseCache.Order.GAPS, 100, 40, 150),
+        // Subnormal halves.
+        drawn(heads, DType.F16, 16, CaseCache.Order.NATURAL, 1e-5f, 40, 150),
+        new Case(ragged, Rope.interleaved(64, 1e4), Masking.CAUSAL, 1, 77),
+        new Case(shared, Rope.NONE, Masking.CAUSAL, 1, 78),
+        new Case(shared, Rope.NONE, Masking.NONE, 1, 79),
+        new Case(ragged, Rope.NONE, new Masking(true, 20, 5, false, false), 3, 80),
+        new Case(shared, Rope.NONE, new Masking(true, 0, 0, false, false), 1, 81));
+  }
+
+  @Override
+  public Case random(CaseRandom random) {
+    int requests = random.between(1, 5);
+    int[] lengths = new int[requests];
+    for (int i = 0; i < requests; i++) {
+      lengths[i] = random.chance(0.05) ? random.size(1000, 2200) : random.size(0, 300);
+    }
+    int kvHeads = random.between(1, 3);
+    int headDim = random.chance(0.5) ? random.oneOf(64, 128) : 8 * random.size(1, 32);
+    Heads heads = new Heads(random.between(1, 2), kvHeads * random.size(1, 16), kvHeads, headDim);
+    float deviation = random.oneOf(0.1f, 1f, 1f, 3f);
+    return new Case(
+        new CaseCache.Plan(
+            heads,
+            random.oneOf(DType.F32, DType.F16),
+            random.chance(0.5) ? 16 * random.between(1, 8) : random.size(1, 128),
+            lengths,
+            ones(requests),
+            random.chance(0.3),
+            random.chance(0.3),
+            random.oneOf(CaseCache.Order.values()),
+            deviation),
+        random.oneOf(
+            Rope.NONE, Rope.rotateHalf(headDim, 1e4), new Rope(Rope.Style.INTERLEAVED, 8, 5e5)),
+        random.oneOf(
+            Masking.CAUSAL,
+            Masking.CAUSAL,
+            Masking.NONE,
+            new Masking(
+                random.chance(0.7), random.size(0, 100), random.oneOf(0f, 30f), false, false)),
+        deviation,
+        random.seed());
+  }
+
+  /**
+   * One input.
+   *
+   * @param plan the cache
+   * @param rope rotation of the queries
+   * @param masking masks and cap
+   * @param deviation of the queries
+   * @param seed of pages and values
+   */
+  public record Case(CaseCache.Plan plan, Rope rope, Masking masking, float deviation, long seed)
+      implements ContractCase {
+    @Override
+    public PagedDecodeSpec spec() {
+      return spec(CaseAttention.onePage(plan));
+    }
+
+    private PagedDecodeSpec spec(KvPoolSpec pool) {
+      float scale = (float) (1 / Math.sqrt(plan.heads().headDim()));
+      return new PagedDecodeSpec(plan.heads(), pool, 64, MAX_LENGTH, rope, scale, masking);
+    }
+
+    @Override
+    public double run(KernelDevice reference, KernelDevice device) {
+      CaseRandom random = new CaseRandom(seed);
+      CaseCache cache = new CaseCache(random, plan);
+      try (CaseMemory memory = new CaseMemory(random);
+          KvPool expected = cache.load(reference, memory);
+          KvPool actual = cache.load(device, memory);
+          PagedDecode want = reference.attention().pagedDecode(spec(cache.spec()), expected);
+          PagedDecode got = device.attention().pagedDecode(spec(cache.spec()), actual)) {
+        want.update(cache.tables());
+        got.update(cache.tables());
+        double worst = 0;
+        for (int layer = 0; layer < plan.heads().layers(); layer++) {
+          CaseAttention io = new CaseAttention(cache, plan.heads(), deviation, random, memory);
+          want.run(layer, io.q(), io.expected(), io.expectedLse());
+          got.run(layer, io.q(), io.actual(), io.actualLse());
+          worst = Math.max(worst, io.compare(spec().scale()));
+        }
+        memory.check();
+        cache.compare(expected, actual, memory, Tolerance.BITS);
+        return worst;
+      }
+    }
+
+    @Override
+    public String toString() {
+      return plan + ", " + rope + ", " + masking + ", q " + deviation + ", seed " + seed;
+    }
+  }
+}
