@@ -28,12 +28,12 @@ final class AppendKvReference extends AppendKv {
         for (int head = 0; head < heads().kvHeads(); head++) {
           int row = batch.rowOf(layer, request, head);
           int slot = batch.length(row) - batch.newTokens(request) + i;
-          long token = batch.tokenStart(request) + i;
+          int token = batch.tokenStart(request) + i;
           store(
               batch.page(row, slot / batch.pageSize()),
               slot % batch.pageSize(),
               batch.firstPosition(request) + i,
-              (token * heads().kvHeads() + head) * heads().headDim(),
+              ((long) token * heads().kvHeads() + head) * heads().headDim(),
               k,
               v);
         }

@@ -162,7 +162,7 @@ final class PagedDecodeVector extends PagedDecode {
 
   /** Number of a (request, query head). */
   private long entry(int request, int kvHead, int inGroup) {
-    return (long) request * heads().queryHeads() + kvHead * group + inGroup;
+    return ((long) request * heads().kvHeads() + kvHead) * group + inGroup;
   }
 
   @Override

@@ -104,7 +104,7 @@ final class PagedPrefillVector extends PagedPrefill {
 
   /** Number of a (token, query head). */
   private long entry(int token, int kvHead, int inGroup) {
-    return (long) token * heads().queryHeads() + kvHead * heads().group() + inGroup;
+    return ((long) token * heads().kvHeads() + kvHead) * heads().group() + inGroup;
   }
 
   @Override

@@ -80,8 +80,9 @@ final class RowAttentionReference {
 
   private double logit(int page, int slot, int position) {
     int keyPosition = pool.position(page, slot);
-    if (masking.causal() && keyPosition > position
-        || masking.window() >= 0 && keyPosition < (long) position - masking.window()) {
+    boolean future = masking.causal() && keyPosition > position;
+    boolean past = masking.window() >= 0 && keyPosition < (long) position - masking.window();
+    if (future || past) {
       return Double.NEGATIVE_INFINITY;
     }
     double sum = 0;
