@@ -26,7 +26,15 @@ public final class AppendKvContract implements KernelContract {
       Heads heads, DType dtype, int pageSize, int[] lengths, int[] tokens, Rope rope, long seed) {
     return new Case(
         new CaseCache.Plan(
-            heads, dtype, pageSize, lengths, tokens, false, false, CaseCache.Order.NATURAL, 1),
+            heads,
+            dtype,
+            pageSize,
+            CaseCache.list(lengths),
+            CaseCache.list(tokens),
+            false,
+            false,
+            CaseCache.Order.NATURAL,
+            1),
         rope,
         1,
         seed);
@@ -67,8 +75,8 @@ public final class AppendKvContract implements KernelContract {
                 heads,
                 DType.F16,
                 16,
-                new int[] {20},
-                new int[] {20},
+                CaseCache.list(20),
+                CaseCache.list(20),
                 false,
                 false,
                 CaseCache.Order.NATURAL,
@@ -104,8 +112,8 @@ public final class AppendKvContract implements KernelContract {
             new Heads(random.between(1, 2), 4, random.oneOf(1, 2, 4), headDim),
             random.oneOf(DType.F32, DType.F16),
             random.size(1, 128),
-            lengths,
-            tokens,
+            CaseCache.list(lengths),
+            CaseCache.list(tokens),
             random.chance(0.5),
             false,
             CaseCache.Order.NATURAL,

@@ -8,6 +8,7 @@ import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PageTables;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 
 /**
@@ -54,8 +55,8 @@ public final class CaseCache {
       Heads heads,
       DType dtype,
       int pageSize,
-      int[] lengths,
-      int[] newTokens,
+      List<Integer> lengths,
+      List<Integer> newTokens,
       boolean ragged,
       boolean shared,
       Order order,
@@ -68,9 +69,9 @@ public final class CaseCache {
           + " pages of "
           + pageSize
           + ", lengths "
-          + Arrays.toString(lengths)
+          + lengths
           + ", new "
-          + Arrays.toString(newTokens)
+          + newTokens
           + (ragged ? ", ragged" : "")
           + (shared ? ", shared" : "")
           + ", "
@@ -80,19 +81,24 @@ public final class CaseCache {
     }
   }
 
+  /** A list of numbers, for {@link Plan}. */
+  static List<Integer> list(int... values) {
+    return IntStream.of(values).boxed().toList();
+  }
+
   /** Draws pages and contents. */
   public CaseCache(CaseRandom random, Plan plan) {
     this.random = random;
     this.heads = plan.heads();
     int pageSize = plan.pageSize();
-    int requests = plan.lengths().length;
+    int requests = plan.lengths().size();
     int rows = heads.layers() * requests * heads.kvHeads();
     int[] lengths = new int[rows];
     int pages = 3;
     for (int row = 0; row < rows; row++) {
       int request = row / heads.kvHeads() % requests;
-      int most = plan.lengths()[request];
-      int least = Math.min(most, plan.newTokens()[request]);
+      int most = plan.lengths().get(request);
+      int least = Math.min(most, plan.newTokens().get(request));
       lengths[row] = plan.ragged() ? random.between(least, most) : most;
       pages += (lengths[row] + pageSize - 1) / pageSize + 1;
     }
@@ -105,8 +111,8 @@ public final class CaseCache {
     Arrays.setAll(positions, slot -> random.between(0, 9));
     tables = new PageTables(heads.layers(), heads.kvHeads(), pageSize).begin(requests);
     for (int request = 0; request < requests; request++) {
-      int tokens = plan.newTokens()[request];
-      tables.request(tokens, Math.max(0, plan.lengths()[request] - tokens));
+      int tokens = plan.newTokens().get(request);
+      tables.request(tokens, Math.max(0, plan.lengths().get(request) - tokens));
     }
     int[] free = random.permutation(pages);
     int used = 0;
@@ -134,7 +140,7 @@ public final class CaseCache {
   }
 
   private int[] order(Plan plan, int request, int length) {
-    int behind = plan.lengths()[request];
+    int behind = plan.lengths().get(request);
     return switch (plan.order()) {
       case NATURAL -> IntStream.range(0, length).toArray();
       case SHUFFLED -> random.permutation(length);

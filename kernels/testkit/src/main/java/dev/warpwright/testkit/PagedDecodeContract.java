@@ -10,7 +10,7 @@ import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.Rope;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /** Cases of {@link PagedDecode}. */
@@ -38,17 +38,23 @@ public final class PagedDecodeContract implements KernelContract {
       int... lengths) {
     return new Case(
         new CaseCache.Plan(
-            heads, dtype, pageSize, lengths, ones(lengths.length), false, false, order, deviation),
+            heads,
+            dtype,
+            pageSize,
+            CaseCache.list(lengths),
+            ones(lengths.length),
+            false,
+            false,
+            order,
+            deviation),
         Rope.rotateHalf(heads.headDim(), 10_000),
         Masking.CAUSAL,
         deviation,
         lengths.length + 31L * pageSize);
   }
 
-  private static int[] ones(int count) {
-    int[] ones = new int[count];
-    Arrays.fill(ones, 1);
-    return ones;
+  private static List<Integer> ones(int count) {
+    return Collections.nCopies(count, 1);
   }
 
   @Override
@@ -59,7 +65,7 @@ public final class PagedDecodeContract implements KernelContract {
             heads,
             DType.F16,
             16,
-            new int[] {70, 200, 1},
+            CaseCache.list(70, 200, 1),
             ones(3),
             true,
             false,
@@ -70,7 +76,7 @@ public final class PagedDecodeContract implements KernelContract {
             heads,
             DType.F32,
             8,
-            new int[] {100, 90, 121},
+            CaseCache.list(100, 90, 121),
             ones(3),
             false,
             true,
@@ -121,7 +127,7 @@ public final class PagedDecodeContract implements KernelContract {
             heads,
             random.oneOf(DType.F32, DType.F16),
             random.chance(0.5) ? 16 * random.between(1, 8) : random.size(1, 128),
-            lengths,
+            CaseCache.list(lengths),
             ones(requests),
             random.chance(0.3),
             random.chance(0.3),

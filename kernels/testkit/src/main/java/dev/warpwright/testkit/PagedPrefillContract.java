@@ -25,17 +25,22 @@ public final class PagedPrefillContract implements KernelContract {
   }
 
   private static Case drawn(
-      Heads heads, DType dtype, int pageSize, int[] lengths, int[] tokens, CaseCache.Order order) {
+      Heads heads,
+      DType dtype,
+      int pageSize,
+      List<Integer> lengths,
+      List<Integer> tokens,
+      CaseCache.Order order) {
     return new Case(
         new CaseCache.Plan(heads, dtype, pageSize, lengths, tokens, false, false, order, 1),
         Rope.rotateHalf(heads.headDim(), 10_000),
         Masking.CAUSAL,
         1,
-        lengths.length + 31L * pageSize);
+        lengths.size() + 31L * pageSize);
   }
 
-  private static int[] of(int... values) {
-    return values;
+  private static List<Integer> of(int... values) {
+    return CaseCache.list(values);
   }
 
   @Override
@@ -94,8 +99,8 @@ public final class PagedPrefillContract implements KernelContract {
             heads,
             random.oneOf(DType.F32, DType.F16),
             random.chance(0.5) ? 16 * random.between(1, 8) : random.size(1, 128),
-            lengths,
-            tokens,
+            of(lengths),
+            of(tokens),
             random.chance(0.3),
             random.chance(0.3),
             random.oneOf(CaseCache.Order.values()),

@@ -74,9 +74,9 @@ final class RmsNormVector extends RmsNorm {
     for (; column + step <= columns; column += step) {
       long from = at + 4L * column;
       FloatVector p = FloatVector.fromMemorySegment(F, x, from, Lanes.ORDER);
-      FloatVector q = FloatVector.fromMemorySegment(F, x, from + 4 * Lanes.COUNT, Lanes.ORDER);
-      FloatVector r = FloatVector.fromMemorySegment(F, x, from + 8 * Lanes.COUNT, Lanes.ORDER);
-      FloatVector s = FloatVector.fromMemorySegment(F, x, from + 12 * Lanes.COUNT, Lanes.ORDER);
+      FloatVector q = FloatVector.fromMemorySegment(F, x, from + 4L * Lanes.COUNT, Lanes.ORDER);
+      FloatVector r = FloatVector.fromMemorySegment(F, x, from + 8L * Lanes.COUNT, Lanes.ORDER);
+      FloatVector s = FloatVector.fromMemorySegment(F, x, from + 12L * Lanes.COUNT, Lanes.ORDER);
       a = p.fma(p, a);
       b = q.fma(q, b);
       c = r.fma(r, c);

@@ -217,21 +217,21 @@ final class SlotKernelsF16 extends SlotKernels {
               .reinterpretAsFloats();
       FloatVector v1 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(S, values, row + 2 * Lanes.COUNT, ORDER)
+                  ShortVector.fromMemorySegment(S, values, row + 2L * Lanes.COUNT, ORDER)
                       .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 13)
               .and(BITS)
               .reinterpretAsFloats();
       FloatVector v2 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(S, values, row + 4 * Lanes.COUNT, ORDER)
+                  ShortVector.fromMemorySegment(S, values, row + 4L * Lanes.COUNT, ORDER)
                       .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 13)
               .and(BITS)
               .reinterpretAsFloats();
       FloatVector v3 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(S, values, row + 6 * Lanes.COUNT, ORDER)
+                  ShortVector.fromMemorySegment(S, values, row + 6L * Lanes.COUNT, ORDER)
                       .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 13)
               .and(BITS)

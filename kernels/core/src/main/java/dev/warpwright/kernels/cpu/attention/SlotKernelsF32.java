@@ -169,9 +169,9 @@ final class SlotKernelsF32 extends SlotKernels {
     for (int slot = 0; slot < slots; slot++) {
       long row = rows[slot] + 4L * dim;
       FloatVector v0 = FloatVector.fromMemorySegment(F, values, row, ORDER);
-      FloatVector v1 = FloatVector.fromMemorySegment(F, values, row + 4 * Lanes.COUNT, ORDER);
-      FloatVector v2 = FloatVector.fromMemorySegment(F, values, row + 8 * Lanes.COUNT, ORDER);
-      FloatVector v3 = FloatVector.fromMemorySegment(F, values, row + 12 * Lanes.COUNT, ORDER);
+      FloatVector v1 = FloatVector.fromMemorySegment(F, values, row + 4L * Lanes.COUNT, ORDER);
+      FloatVector v2 = FloatVector.fromMemorySegment(F, values, row + 8L * Lanes.COUNT, ORDER);
+      FloatVector v3 = FloatVector.fromMemorySegment(F, values, row + 12L * Lanes.COUNT, ORDER);
       FloatVector w0 = FloatVector.broadcast(F, weights[slot]);
       o00 = v0.fma(w0, o00);
       o01 = v1.fma(w0, o01);
