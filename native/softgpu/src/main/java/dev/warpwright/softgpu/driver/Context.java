@@ -1,0 +1,150 @@
+package dev.warpwright.softgpu.driver;
+
+import dev.warpwright.softgpu.CudaResult;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** A context: what a program holds on a device, and the failure that ended it. */
+final class Context {
+  private final Device device;
+  private final WorkQueues queues;
+  private final int flags;
+  private final CudaStream legacy;
+  private final Map<Thread, CudaStream> perThread = new HashMap<>();
+  private final List<CudaStream> streams = new ArrayList<>();
+  private final Set<LoadedModule> modules = new HashSet<>();
+  private final Set<Long> allocations = new HashSet<>();
+  private final Map<Integer, Long> limits = new HashMap<>();
+
+  private @Nullable LaunchFailure failure;
+  private boolean destroyed;
+  long handle;
+
+  Context(Device device, WorkQueues queues, int flags) {
+    this.device = device;
+    this.queues = queues;
+    this.flags = flags;
+    legacy = addStream(0, 0);
+  }
+
+  Device device() {
+    return device;
+  }
+
+  int flags() {
+    return flags;
+  }
+
+  Map<Integer, Long> limits() {
+    return limits;
+  }
+
+  Set<LoadedModule> modules() {
+    return modules;
+  }
+
+  Set<Long> allocations() {
+    return allocations;
+  }
+
+  boolean isDestroyed() {
+    return destroyed;
+  }
+
+  CudaStream legacyStream() {
+    return legacy;
+  }
+
+  CudaStream streamOfThread() {
+    return perThread.computeIfAbsent(Thread.currentThread(), t -> addStream(0, 0));
+  }
+
+  CudaStream addStream(int streamFlags, int priority) {
+    CudaStream stream = new CudaStream(this, streamFlags, priority);
+    queues.add(stream);
+    streams.add(stream);
+    return stream;
+  }
+
+  /** Waits for the stream's work, as the driver may, and forgets it. */
+  void removeStream(CudaStream stream) {
+    queues.complete(stream.last());
+    queues.remove(stream);
+    streams.remove(stream);
+  }
+
+  /**
+   * Queues an operation. The legacy default stream waits for all blocking streams, and they wait
+   * for it.
+   */
+  Work submit(CudaStream stream, Runnable action) {
+    if (stream == legacy) {
+      streams.stream()
+          .filter(other -> other != legacy && other.isBlocking())
+          .forEach(other -> stream.waitFor(other.last()));
+    } else if (stream.isBlocking()) {
+      stream.waitFor(legacy.last());
+    }
+    return queues.submit(stream, action);
+  }
+
+  /** Executes an operation in a stream before this returns. */
+  void submitAndWait(CudaStream stream, Runnable action) {
+    queues.complete(submit(stream, action));
+    throwFailure();
+  }
+
+  /** Waits until all that was queued in the context is done. */
+  void synchronise() {
+    for (CudaStream stream : List.copyOf(streams)) {
+      queues.complete(stream.last());
+    }
+    throwFailure();
+  }
+
+  /** Keeps a failure of queued work until somebody asks; the first sticky one stays. */
+  void fail(LaunchFailure newFailure) {
+    if (!hasStickyFailure()) {
+      failure = newFailure;
+    }
+  }
+
+  boolean hasStickyFailure() {
+    return failure != null && failure.sticky();
+  }
+
+  /** Reports a failure of earlier work; one that is not sticky is reported once. */
+  void throwFailure() {
+    if (failure != null) {
+      CudaResult result = failure.result();
+      if (!failure.sticky()) {
+        failure = null;
+      }
+      throw new CudaFailure(result);
+    }
+  }
+
+  /** Reports a failure that has ended the context. */
+  void throwStickyFailure() {
+    if (hasStickyFailure()) {
+      throwFailure();
+    }
+  }
+
+  /** Ends the context and frees all that it holds. */
+  void destroy() {
+    for (CudaStream stream : List.copyOf(streams)) {
+      removeStream(stream);
+    }
+    destroyed = true;
+    modules.forEach(LoadedModule::unload);
+    modules.clear();
+    allocations.forEach(device.memory()::free);
+    allocations.clear();
+  }
+}

@@ -1,0 +1,268 @@
+package dev.warpwright.softgpu.driver;
+
+import dev.warpwright.softgpu.CudaResult;
+import dev.warpwright.softgpu.FaultInjection;
+import dev.warpwright.softgpu.SoftGpuOptions;
+import dev.warpwright.softgpu.driver.EntryTable.Entry;
+import dev.warpwright.softgpu.sim.Allocation;
+import dev.warpwright.softgpu.sim.LaunchReport;
+import dev.warpwright.softgpu.sim.SimFault;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.WeakHashMap;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * State of the simulated driver, as a process finds it when it starts. Calls are executed one at a
+ * time.
+ */
+public final class Driver {
+  /**
+   * A kernel that was executed.
+   *
+   * @param kernel its name
+   * @param report its counters
+   */
+  public record Executed(String kernel, LaunchReport report) {}
+
+  private final SoftGpuOptions options;
+  private final FaultInjection faults;
+  private final List<Device> devices = new ArrayList<>();
+  private final Handles handles = new Handles();
+  private final HostMemory hostMemory = new HostMemory();
+  private final WorkQueues queues;
+  private final Map<Class<?>, Object> areas = new HashMap<>();
+  private final Map<Thread, Deque<Context>> current = new WeakHashMap<>();
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final List<Executed> executed = new ArrayList<>();
+  private final List<SimFault> simFaults = new ArrayList<>();
+  private final List<Throwable> escaped = new ArrayList<>();
+  private boolean initialised;
+
+  /**
+   * A driver that nobody has called yet.
+   *
+   * @param options the machine
+   * @param faults failures that a test orders
+   */
+  public Driver(SoftGpuOptions options, FaultInjection faults) {
+    this.options = options;
+    this.faults = faults;
+    queues = new WorkQueues(options.progress(), options.simulation().seed());
+    for (int i = 0; i < options.devices().size(); i++) {
+      devices.add(new Device(i, options, faults));
+    }
+    for (Class<?> area : EntryTable.AREAS) {
+      areas.put(area, create(area));
+    }
+  }
+
+  private Object create(Class<?> area) {
+    try {
+      return area.getDeclaredConstructor(Driver.class).newInstance(this);
+    } catch (ReflectiveOperationException e) {
+      throw new LinkageError("entry points of " + area, e);
+    }
+  }
+
+  /** Executes a call. Whatever it throws becomes a result. */
+  CudaResult call(Entry entry, Object[] arguments) {
+    lock.lock();
+    try {
+      Optional<CudaResult> ordered = faults.onCall(entry.symbol());
+      if (ordered.isPresent()) {
+        return ordered.get();
+      }
+      entry.call(areas.get(entry.area()), arguments);
+      return CudaResult.SUCCESS;
+    } catch (CudaFailure e) {
+      return e.result();
+    } catch (Throwable e) {
+      escaped.add(e);
+      return CudaResult.UNKNOWN;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  SoftGpuOptions options() {
+    return options;
+  }
+
+  FaultInjection faults() {
+    return faults;
+  }
+
+  Handles handles() {
+    return handles;
+  }
+
+  HostMemory hostMemory() {
+    return hostMemory;
+  }
+
+  WorkQueues queues() {
+    return queues;
+  }
+
+  /** {@code cuInit}. */
+  void initialise() {
+    CudaFailure.require(!devices.isEmpty(), CudaResult.NO_DEVICE);
+    initialised = true;
+  }
+
+  int deviceCount() {
+    CudaFailure.require(initialised, CudaResult.NOT_INITIALIZED);
+    return devices.size();
+  }
+
+  Device device(int ordinal) {
+    CudaFailure.require(ordinal >= 0 && ordinal < deviceCount(), CudaResult.INVALID_DEVICE);
+    Device device = devices.get(ordinal);
+    device.requirePresent();
+    return device;
+  }
+
+  /** Contexts of this thread, the current one first. */
+  Deque<Context> contextStack() {
+    CudaFailure.require(initialised, CudaResult.NOT_INITIALIZED);
+    return current.computeIfAbsent(Thread.currentThread(), t -> new ArrayDeque<>());
+  }
+
+  /** The current context, able to work. */
+  Context context() {
+    @Nullable Context context = contextStack().peek();
+    if (context == null) {
+      throw new CudaFailure(CudaResult.INVALID_CONTEXT);
+    }
+    CudaFailure.require(!context.isDestroyed(), CudaResult.CONTEXT_IS_DESTROYED);
+    context.device().requirePresent();
+    context.throwStickyFailure();
+    return context;
+  }
+
+  /** The stream of a handle; null and 1 are the legacy default stream, 2 is the thread's own. */
+  CudaStream stream(long handle) {
+    Context context = context();
+    if (handle == 0 || handle == 1) {
+      return context.legacyStream();
+    }
+    if (handle == 2) {
+      return context.streamOfThread();
+    }
+    CudaStream stream = handles.get(handle, CudaStream.class);
+    CudaFailure.require(stream.context() == context, CudaResult.INVALID_HANDLE);
+    return stream;
+  }
+
+  /** The device whose memory holds all of a range; INVALID_VALUE when none does. */
+  Device deviceOf(long address, long bytes) {
+    return findDevice(address, bytes).orElseThrow(() -> new CudaFailure(CudaResult.INVALID_VALUE));
+  }
+
+  /** The device whose memory holds all of a range. */
+  Optional<Device> findDevice(long address, long bytes) {
+    return devices.stream()
+        .filter(
+            device -> {
+              Allocation found = device.memory().find(address);
+              return found != null && bytes <= found.bytes() - (address - found.address());
+            })
+        .findFirst();
+  }
+
+  /** Makes a context and its handle. */
+  Context newContext(Device device, int flags) {
+    Context context = new Context(device, queues, flags);
+    context.handle = handles.add(context);
+    return context;
+  }
+
+  void destroyContext(Context context) {
+    context.destroy();
+    handles.remove(context.handle);
+  }
+
+  void executed(String kernel, LaunchReport report) {
+    executed.add(new Executed(kernel, report));
+  }
+
+  void found(SimFault fault) {
+    simFaults.add(fault);
+  }
+
+  /** Executes all queued work; failures stay with their contexts. */
+  public void drain() {
+    lock.lock();
+    try {
+      while (queues.step()) {
+        // Executed one more.
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Kernels executed so far, in order. */
+  public List<Executed> launches() {
+    lock.lock();
+    try {
+      return List.copyOf(executed);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** What the simulator has found so far; forgets it. */
+  public List<SimFault> takeSimFaults() {
+    return take(simFaults);
+  }
+
+  /** Exceptions that entry points should not have thrown; forgets them. */
+  public List<Throwable> takeEscaped() {
+    return take(escaped);
+  }
+
+  private <T> List<T> take(List<T> list) {
+    lock.lock();
+    try {
+      List<T> copy = List.copyOf(list);
+      list.clear();
+      return copy;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Device memory and pinned host memory that is still allocated, one readable line each. */
+  public List<String> liveMemory() {
+    lock.lock();
+    try {
+      List<String> live = new ArrayList<>();
+      for (Device device : devices) {
+        device.memory().allocations().forEach(a -> live.add("device " + device.ordinal() + ": " + a));
+      }
+      live.addAll(hostMemory.live());
+      return live;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Frees the host memory that is still pinned. */
+  public void close() {
+    lock.lock();
+    try {
+      hostMemory.close();
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package dev.warpwright.softgpu.driver;
+
+import dev.warpwright.softgpu.CudaResult;
+import dev.warpwright.softgpu.driver.EntryTable.Entry;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The stand-in for {@code libcuda.so.1}. It is written to a file, loaded and deleted; from then on
+ * the dynamic linker gives it to every library that asks for that name. It stays loaded until the
+ * JVM ends, and sends each call to the driver that is installed at that moment. Without one it
+ * behaves as a machine that has the library and no device.
+ */
+public final class StandIn {
+  private static final String SONAME = "libcuda.so.1";
+
+  private static volatile @Nullable Driver installed;
+  private static boolean loaded;
+
+  private StandIn() {}
+
+  /** Why the stand-in cannot be loaded here, or null. */
+  public static @Nullable String unavailable() {
+    String os = System.getProperty("os.name", "");
+    String architecture = System.getProperty("os.arch", "");
+    return os.equals("Linux") && architecture.equals("amd64")
+        ? null
+        : "the software GPU needs Linux on x86-64, this is " + os + " on " + architecture;
+  }
+
+  /** Sends all calls to {@code driver} from now on; null means a library without a device. */
+  public static void install(@Nullable Driver driver) {
+    load();
+    installed = driver;
+  }
+
+  /**
+   * Loads the library once. Must come before JCuda's driver class is initialised on a machine that
+   * has a real driver.
+   */
+  public static synchronized void load() {
+    if (loaded) {
+      return;
+    }
+    String reason = unavailable();
+    if (reason != null) {
+      throw new IllegalStateException(reason);
+    }
+    refuseBesideTheRealDriver();
+    List<String> symbols = EntryTable.symbols();
+    byte[] image = ElfImage.build(SONAME, symbols, CudaResult.NOT_SUPPORTED.code());
+    fill(open(image), symbols);
+    loaded = true;
+  }
+
+  private static void refuseBesideTheRealDriver() {
+    try {
+      if (Files.readString(Path.of("/proc/self/maps")).contains("/libcuda.so")) {
+        throw new IllegalStateException(
+            "a CUDA driver is loaded in this JVM already; a process is either simulated or real");
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static SymbolLookup open(byte[] image) {
+    try {
+      Path folder = Files.createTempDirectory("softgpu");
+      Path file = folder.resolve(SONAME);
+      try {
+        Files.write(file, image);
+        return SymbolLookup.libraryLookup(file, Arena.global());
+      } finally {
+        Files.deleteIfExists(file);
+        Files.delete(folder);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void fill(SymbolLookup library, List<String> symbols) {
+    MemorySegment table =
+        library
+            .find(ElfImage.TABLE)
+            .orElseThrow()
+            .reinterpret(ValueLayout.ADDRESS.byteSize() * symbols.size());
+    Map<String, Entry> entries = EntryTable.read();
+    for (int i = 0; i < symbols.size(); i++) {
+      Entry entry = entries.get(symbols.get(i));
+      if (entry != null) {
+        table.setAtIndex(ValueLayout.ADDRESS, i, stub(entry));
+      }
+    }
+  }
+
+  private static MemorySegment stub(Entry entry) {
+    MethodType type = entry.signature().toMethodType();
+    try {
+      MethodHandle dispatch =
+          MethodHandles.lookup()
+              .findStatic(
+                  StandIn.class,
+                  "dispatch",
+                  MethodType.methodType(int.class, Entry.class, Object[].class))
+              .bindTo(entry)
+              .asCollector(Object[].class, type.parameterCount())
+              .asType(type);
+      return Linker.nativeLinker().upcallStub(dispatch, entry.signature(), Arena.global());
+    } catch (ReflectiveOperationException e) {
+      throw new LinkageError("stub of " + entry.symbol(), e);
+    }
+  }
+
+  /** Called from native code: nothing may be thrown out of it, that would end the JVM. */
+  private static int dispatch(Entry entry, Object[] arguments) {
+    try {
+      Driver driver = installed;
+      return driver == null ? CudaResult.NO_DEVICE.code() : driver.call(entry, arguments).code();
+    } catch (Throwable e) {
+      return CudaResult.UNKNOWN.code();
+    }
+  }
+}

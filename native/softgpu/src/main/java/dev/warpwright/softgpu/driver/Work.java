@@ -1,0 +1,45 @@
+package dev.warpwright.softgpu.driver;
+
+import java.util.List;
+
+/** One queued operation of a stream. It may start when all that it waits for is done. */
+final class Work {
+  private final Context context;
+  private final Runnable action;
+  private final List<Work> after;
+  private boolean done;
+
+  /**
+   * Queues nothing yet.
+   *
+   * @param context where a failure of the action is kept
+   * @param action what to do
+   * @param after what must be done before, apart from earlier work of the same stream
+   */
+  Work(Context context, Runnable action, List<Work> after) {
+    this.context = context;
+    this.action = action;
+    this.after = List.copyOf(after);
+  }
+
+  boolean isReady() {
+    return after.stream().allMatch(Work::isDone);
+  }
+
+  boolean isDone() {
+    return done;
+  }
+
+  /** Runs the action; a context that has failed executes nothing any more. */
+  void execute() {
+    try {
+      if (!context.hasStickyFailure()) {
+        action.run();
+      }
+    } catch (LaunchFailure e) {
+      context.fail(e);
+    } finally {
+      done = true;
+    }
+  }
+}
