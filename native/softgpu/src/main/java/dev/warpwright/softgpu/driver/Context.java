@@ -136,6 +136,13 @@ final class Context {
     }
   }
 
+  /** Memory that the caller has allocated and not freed, a readable line each. */
+  List<String> liveMemory() {
+    return allocations.stream()
+        .map(address -> device.memory().describe(address) + " (freed with its context)")
+        .toList();
+  }
+
   /** Ends the context and frees all that it holds. */
   void destroy() {
     for (CudaStream stream : List.copyOf(streams)) {

@@ -72,7 +72,7 @@ final class CudaStream {
   }
 
   /** Executes the work at the head of the queue. */
-  void executeOne() {
-    queue.remove().execute();
+  void executeOne(WorkQueues clock) {
+    queue.remove().execute(clock);
   }
 }

@@ -1,6 +1,7 @@
 package dev.warpwright.softgpu.driver;
 
 import dev.warpwright.softgpu.CudaResult;
+import dev.warpwright.softgpu.ExecutedLaunch;
 import dev.warpwright.softgpu.FaultInjection;
 import dev.warpwright.softgpu.SoftGpuOptions;
 import dev.warpwright.softgpu.driver.EntryTable.Entry;
@@ -23,14 +24,6 @@ import org.jspecify.annotations.Nullable;
  * time.
  */
 public final class Driver {
-  /**
-   * A kernel that was executed.
-   *
-   * @param kernel its name
-   * @param report its counters
-   */
-  public record Executed(String kernel, LaunchReport report) {}
-
   private final SoftGpuOptions options;
   private final FaultInjection faults;
   private final List<Device> devices = new ArrayList<>();
@@ -41,8 +34,9 @@ public final class Driver {
   private final Map<Thread, Deque<Context>> current = new WeakHashMap<>();
   private final ReentrantLock lock = new ReentrantLock();
 
-  private final List<Executed> executed = new ArrayList<>();
+  private final List<ExecutedLaunch> executed = new ArrayList<>();
   private final List<SimFault> simFaults = new ArrayList<>();
+  private final List<String> abandoned = new ArrayList<>();
   private final List<Throwable> escaped = new ArrayList<>();
   private boolean initialised;
 
@@ -186,12 +180,15 @@ public final class Driver {
   }
 
   void destroyContext(Context context) {
+    if (!context.hasStickyFailure()) {
+      abandoned.addAll(context.liveMemory());
+    }
     context.destroy();
     handles.remove(context.handle);
   }
 
   void executed(String kernel, LaunchReport report) {
-    executed.add(new Executed(kernel, report));
+    executed.add(new ExecutedLaunch(kernel, report));
   }
 
   void found(SimFault fault) {
@@ -211,7 +208,7 @@ public final class Driver {
   }
 
   /** Kernels executed so far, in order. */
-  public List<Executed> launches() {
+  public List<ExecutedLaunch> launches() {
     lock.lock();
     try {
       return List.copyOf(executed);
@@ -241,11 +238,14 @@ public final class Driver {
     }
   }
 
-  /** Device memory and pinned host memory that is still allocated, one readable line each. */
+  /**
+   * Device memory and pinned host memory that is still allocated, or was until its context was
+   * destroyed; a readable line each.
+   */
   public List<String> liveMemory() {
     lock.lock();
     try {
-      List<String> live = new ArrayList<>();
+      List<String> live = new ArrayList<>(abandoned);
       for (Device device : devices) {
         device.memory().allocations().forEach(a -> live.add("device " + device.ordinal() + ": " + a));
       }

@@ -20,7 +20,11 @@ final class HostMemoryCalls {
     CudaFailure.require((flags & ~ALLOC_FLAGS) == 0 && bytes != 0);
     CudaFailure.require(bytes > 0, CudaResult.OUT_OF_MEMORY); // size_t: more than 2^63
     CMemory.at(pointer, Long.BYTES);
-    CMemory.putLong(pointer, driver.hostMemory().allocate(bytes, flags));
+    try {
+      CMemory.putLong(pointer, driver.hostMemory().allocate(bytes, flags));
+    } catch (OutOfMemoryError e) {
+      throw new CudaFailure(CudaResult.OUT_OF_MEMORY);
+    }
   }
 
   @CudaEntry("cuMemAllocHost_v2")

@@ -8,6 +8,7 @@ final class Work {
   private final Runnable action;
   private final List<Work> after;
   private boolean done;
+  private long doneAt;
 
   /**
    * Queues nothing yet.
@@ -30,8 +31,13 @@ final class Work {
     return done;
   }
 
+  /** When it was done, in the simulated driver's own microseconds. */
+  long doneAt() {
+    return doneAt;
+  }
+
   /** Runs the action; a context that has failed executes nothing any more. */
-  void execute() {
+  void execute(WorkQueues clock) {
     try {
       if (!context.hasStickyFailure()) {
         action.run();
@@ -40,6 +46,7 @@ final class Work {
       context.fail(e);
     } finally {
       done = true;
+      doneAt = clock.microseconds();
     }
   }
 }

@@ -74,7 +74,7 @@ final class WorkQueues {
       return false;
     }
     spend(1);
-    ready.get(random.nextInt(ready.size())).executeOne();
+    ready.get(random.nextInt(ready.size())).executeOne(this);
     return true;
   }
 }
