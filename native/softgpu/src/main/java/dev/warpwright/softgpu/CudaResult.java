@@ -2,7 +2,9 @@ package dev.warpwright.softgpu;
 
 import org.jspecify.annotations.Nullable;
 
-/** Results of the CUDA driver API that the software GPU knows, with the driver's numbers and texts. */
+/**
+ * Results of the CUDA driver API that the software GPU knows, with the driver's numbers and texts.
+ */
 public enum CudaResult {
   /** The call succeeded. */
   SUCCESS(0, "no error"),
@@ -63,7 +65,8 @@ public enum CudaResult {
   /** Device-side assert triggered. */
   ASSERT(710, "device-side assert triggered"),
   /** Part or all of the requested memory range is already mapped. */
-  HOST_MEMORY_ALREADY_REGISTERED(712, "part or all of the requested memory range is already mapped"),
+  HOST_MEMORY_ALREADY_REGISTERED(
+      712, "part or all of the requested memory range is already mapped"),
   /** Pointer does not correspond to a registered memory region. */
   HOST_MEMORY_NOT_REGISTERED(713, "pointer does not correspond to a registered memory region"),
   /** Hardware stack error. */
@@ -95,7 +98,8 @@ public enum CudaResult {
   /** Capturing stream has unjoined work. */
   STREAM_CAPTURE_UNJOINED(904, "capturing stream has unjoined work"),
   /** Operation would make the legacy stream depend on a capturing blocking stream. */
-  STREAM_CAPTURE_IMPLICIT(906, "operation would make the legacy stream depend on a capturing blocking stream"),
+  STREAM_CAPTURE_IMPLICIT(
+      906, "operation would make the legacy stream depend on a capturing blocking stream"),
   /** Operation not permitted on an event last recorded in a capturing stream. */
   CAPTURED_EVENT(907, "operation not permitted on an event last recorded in a capturing stream"),
   /** Unknown error. */
@@ -139,7 +143,8 @@ public enum CudaResult {
           MISALIGNED_ADDRESS,
           INVALID_ADDRESS_SPACE,
           INVALID_PC,
-          LAUNCH_FAILED -> true;
+          LAUNCH_FAILED ->
+          true;
       default -> false;
     };
   }

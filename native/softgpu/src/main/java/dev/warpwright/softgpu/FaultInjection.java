@@ -28,6 +28,7 @@ public final class FaultInjection {
 
   private final Map<String, Long> calls = new HashMap<>();
   private final Map<String, List<CallOrder>> callOrders = new HashMap<>();
+  private final Map<String, Runnable> hooks = new HashMap<>();
   private final Map<String, Long> launches = new HashMap<>();
   private final List<LaunchOrder> launchOrders = new ArrayList<>();
   private final Map<Integer, CudaResult> lostDevices = new HashMap<>();
@@ -47,6 +48,15 @@ public final class FaultInjection {
     requirePositive(nth);
     long call = calls.getOrDefault(symbol, 0L) + nth;
     callOrders.computeIfAbsent(symbol, s -> new ArrayList<>()).add(new CallOrder(call, result));
+  }
+
+  /**
+   * Runs something inside every later call of an entry point, before it does its work: a garbage
+   * collection, or a change of the caller's data. What it throws counts as an error of the software
+   * GPU itself.
+   */
+  public synchronized void beforeCall(String symbol, Runnable action) {
+    hooks.put(symbol, action);
   }
 
   /**
@@ -82,6 +92,7 @@ public final class FaultInjection {
 
   /** Counts a call and says whether it must fail. For the driver. */
   public synchronized Optional<CudaResult> onCall(String symbol) {
+    hooks.getOrDefault(symbol, () -> {}).run();
     long call = calls.merge(symbol, 1L, Long::sum);
     Iterator<CallOrder> orders = callOrders.getOrDefault(symbol, List.of()).iterator();
     while (orders.hasNext()) {

@@ -57,14 +57,15 @@ final class SoftGpuExtension
     return AnnotationSupport.findAnnotation(context.getTestMethod(), SoftGpuTest.class)
         .or(
             () ->
-                AnnotationSupport.findAnnotation(
-                    context.getRequiredTestClass(), SoftGpuTest.class))
+                AnnotationSupport.findAnnotation(context.getRequiredTestClass(), SoftGpuTest.class))
         .orElseThrow();
   }
 
   private static SoftGpuOptions options(SoftGpuTest wanted) {
     DeviceProfile[] devices =
-        Arrays.stream(wanted.devices()).map(SoftGpuExtension::profile).toArray(DeviceProfile[]::new);
+        Arrays.stream(wanted.devices())
+            .map(SoftGpuExtension::profile)
+            .toArray(DeviceProfile[]::new);
     return SoftGpuOptions.on(devices)
         .withDriverVersion(wanted.driverVersion())
         .withMemoryBytes(wanted.memoryBytes())

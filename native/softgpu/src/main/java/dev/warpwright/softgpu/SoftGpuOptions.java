@@ -27,7 +27,8 @@ public record SoftGpuOptions(
   public SoftGpuOptions {
     devices = List.copyOf(devices);
     if (driverVersion < 11_000) {
-      throw new IllegalArgumentException("driverVersion " + driverVersion + " must be 11000 or more");
+      throw new IllegalArgumentException(
+          "driverVersion " + driverVersion + " must be 11000 or more");
     }
     if (memoryBytes <= 0) {
       throw new IllegalArgumentException("memoryBytes " + memoryBytes + " must be positive");

@@ -59,8 +59,7 @@ final class CMemory {
   }
 
   static int getInt(MemorySegment pointer, long index) {
-    return at(pointer, (index + 1) * Integer.BYTES)
-        .get(JAVA_INT_UNALIGNED, index * Integer.BYTES);
+    return at(pointer, (index + 1) * Integer.BYTES).get(JAVA_INT_UNALIGNED, index * Integer.BYTES);
   }
 
   /** The text at a pointer, up to its zero byte. */

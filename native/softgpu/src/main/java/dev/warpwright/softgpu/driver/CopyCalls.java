@@ -7,10 +7,10 @@ import dev.warpwright.softgpu.driver.Copy.Place;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Copies. Those without a stream go through the legacy default stream and are done on return, except
- * between two places on the device. Those with a stream are queued; pageable host memory makes them
- * behave as documented: the source is read before the call returns, and a copy to it is done on
- * return.
+ * Copies. Those without a stream go through the legacy default stream and are done on return,
+ * except between two places on the device. Those with a stream are queued; pageable host memory
+ * makes them behave as documented: the source is read before the call returns, and a copy to it is
+ * done on return.
  */
 final class CopyCalls {
   private final Driver driver;
@@ -132,8 +132,7 @@ final class CopyCalls {
   }
 
   private Place pinned(long address, long extent, long pitch) {
-    CudaFailure.require(
-        driver.hostMemory().isPinned(address, extent), CudaResult.INVALID_VALUE);
+    CudaFailure.require(driver.hostMemory().isPinned(address, extent), CudaResult.INVALID_VALUE);
     return host(address, extent, pitch);
   }
 }

@@ -2,15 +2,17 @@ package dev.warpwright.softgpu.driver;
 
 import dev.warpwright.softgpu.sim.DeviceProfile;
 
-/** Answers to {@code cuDeviceGetAttribute}: what the profile says, and what the simulator can do. */
+/**
+ * Answers to {@code cuDeviceGetAttribute}: what the profile says, and what the simulator can do.
+ */
 final class DeviceAttributes {
   private static final int LAST_KNOWN = 147;
 
   private DeviceAttributes() {}
 
   /**
-   * The value of an attribute; 0 for features that are not simulated, INVALID_VALUE for numbers that
-   * are no attribute.
+   * The value of an attribute; 0 for features that are not simulated, INVALID_VALUE for numbers
+   * that are no attribute.
    */
   static int value(Device device, int attribute) {
     CudaFailure.require(attribute >= 1 && attribute <= LAST_KNOWN);

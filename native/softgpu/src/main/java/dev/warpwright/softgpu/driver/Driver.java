@@ -247,7 +247,10 @@ public final class Driver {
     try {
       List<String> live = new ArrayList<>(abandoned);
       for (Device device : devices) {
-        device.memory().allocations().forEach(a -> live.add("device " + device.ordinal() + ": " + a));
+        device
+            .memory()
+            .allocations()
+            .forEach(a -> live.add("device " + device.ordinal() + ": " + a));
       }
       live.addAll(hostMemory.live());
       return live;

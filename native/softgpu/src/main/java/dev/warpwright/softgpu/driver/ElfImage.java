@@ -11,9 +11,9 @@ import java.util.List;
  * exported too, so that it can be filled after loading. All addresses are relative: the image has
  * no relocations.
  *
- * <p>File offsets equal virtual addresses. One read-only segment holds headers, symbols, hash table,
- * strings and code; one writable segment, on a page of its own, holds the dynamic section and the
- * table.
+ * <p>File offsets equal virtual addresses. One read-only segment holds headers, symbols, hash
+ * table, strings and code; one writable segment, on a page of its own, holds the dynamic section
+ * and the table.
  */
 final class ElfImage {
   /** Name of the exported table. */

@@ -49,7 +49,8 @@ final class EntryTable {
   /** The names that JCuda's driver library binds to, sorted. */
   static List<String> symbols() {
     try (InputStream in = EntryTable.class.getResourceAsStream(SYMBOLS)) {
-      return new String(Objects.requireNonNull(in, SYMBOLS).readAllBytes(), StandardCharsets.US_ASCII)
+      return new String(
+              Objects.requireNonNull(in, SYMBOLS).readAllBytes(), StandardCharsets.US_ASCII)
           .lines()
           .toList();
     } catch (IOException e) {
@@ -75,7 +76,9 @@ final class EntryTable {
 
   private static Entry entry(String symbol, Class<?> area, Method method) {
     MemoryLayout[] layouts =
-        Arrays.stream(method.getParameterTypes()).map(EntryTable::layout).toArray(MemoryLayout[]::new);
+        Arrays.stream(method.getParameterTypes())
+            .map(EntryTable::layout)
+            .toArray(MemoryLayout[]::new);
     try {
       MethodHandle body =
           MethodHandles.lookup().unreflect(method).asSpreader(Object[].class, layouts.length);

@@ -57,8 +57,7 @@ final class HostMemory {
   /** Whether all of a range is pinned. */
   boolean isPinned(long address, long bytes) {
     Map.Entry<Long, Range> entry = ranges.floorEntry(address);
-    return entry != null
-        && bytes <= entry.getValue().bytes - (address - entry.getValue().address);
+    return entry != null && bytes <= entry.getValue().bytes - (address - entry.getValue().address);
   }
 
   /** Flags that the memory at an address was pinned with; INVALID_VALUE when it is not. */

@@ -10,7 +10,9 @@ import dev.warpwright.softgpu.sim.SimFault;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Kernel launches. Arguments are checked and copied at once, the kernel runs when its turn comes. */
+/**
+ * Kernel launches. Arguments are checked and copied at once, the kernel runs when its turn comes.
+ */
 final class LaunchCalls {
   /** A launch takes more of the made-up time than other work. */
   private static final int MICROSECONDS = 10;
@@ -122,7 +124,9 @@ final class LaunchCalls {
     throw new LaunchFailure(fault.result(), fault.sticky());
   }
 
-  /** What a GPU reports, for the faults that it notices; the others must not go unnoticed either. */
+  /**
+   * What a GPU reports, for the faults that it notices; the others must not go unnoticed either.
+   */
   private static CudaResult result(SimFault.Kind kind) {
     return switch (kind) {
       case OUT_OF_BOUNDS, USE_AFTER_FREE, READ_ONLY -> CudaResult.ILLEGAL_ADDRESS;

@@ -57,14 +57,12 @@ final class MemsetCalls {
   }
 
   @CudaEntry("cuMemsetD2D8Async")
-  void bytes2DAsync(
-      long address, long pitch, byte value, long width, long height, long stream) {
+  void bytes2DAsync(long address, long pitch, byte value, long width, long height, long stream) {
     fill(address, pitch, value, Byte.BYTES, width, height, stream);
   }
 
   @CudaEntry("cuMemsetD2D16Async")
-  void shorts2DAsync(
-      long address, long pitch, short value, long width, long height, long stream) {
+  void shorts2DAsync(long address, long pitch, short value, long width, long height, long stream) {
     fill(address, pitch, value, Short.BYTES, width, height, stream);
   }
 

@@ -104,9 +104,9 @@ final class ModuleCalls {
 
   private LoadedModule load(Context context, MemorySegment image, JitOptions options) {
     int magic = CMemory.getInt(image, 0);
-    CudaFailure.require(
-        magic != ELF_MAGIC && magic != FATBIN_MAGIC, CudaResult.NO_BINARY_FOR_GPU);
-    return load(context, "module at " + CallSite.label("cuModuleLoadData"), CMemory.text(image), options);
+    CudaFailure.require(magic != ELF_MAGIC && magic != FATBIN_MAGIC, CudaResult.NO_BINARY_FOR_GPU);
+    return load(
+        context, "module at " + CallSite.label("cuModuleLoadData"), CMemory.text(image), options);
   }
 
   private LoadedModule load(Context context, String name, String text, JitOptions options) {

@@ -21,8 +21,7 @@ final class Occupancy {
         || dynamicShared > function.maxDynamicShared) {
       return 0;
     }
-    long shared =
-        function.entry().staticShared() + dynamicShared + LaunchLimits.RESERVED_SHARED;
+    long shared = function.entry().staticShared() + dynamicShared + LaunchLimits.RESERVED_SHARED;
     long blocks = profile.maxBlocksPerMultiprocessor();
     blocks = Math.min(blocks, profile.maxThreadsPerMultiprocessor() / wholeWarps(threads));
     blocks = Math.min(blocks, profile.sharedPerMultiprocessor() / shared);
