@@ -18,8 +18,6 @@ public enum CudaResult {
   DEINITIALIZED(4, "driver shutting down"),
   /** CUDA driver is a stub library. */
   STUB_LIBRARY(34, "CUDA driver is a stub library"),
-  /** API call is not supported in the installed CUDA driver. */
-  CALL_REQUIRES_NEWER_DRIVER(36, "API call is not supported in the installed CUDA driver"),
   /** CUDA-capable device(s) is/are busy or unavailable. */
   DEVICE_UNAVAILABLE(46, "CUDA-capable device(s) is/are busy or unavailable"),
   /** No CUDA-capable device is detected. */

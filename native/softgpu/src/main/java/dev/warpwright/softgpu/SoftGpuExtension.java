@@ -14,7 +14,7 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.platform.commons.support.AnnotationSupport;
 
 /** Gives each test a software GPU; see {@link SoftGpuTest}. */
-final class SoftGpuExtension
+public final class SoftGpuExtension
     implements BeforeEachCallback, AfterEachCallback, ParameterResolver, ExecutionCondition {
   private static final Namespace NAMESPACE = Namespace.create(SoftGpuExtension.class);
 

@@ -14,6 +14,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.WeakHashMap;
 import java.util.concurrent.locks.ReentrantLock;
@@ -74,7 +75,7 @@ public final class Driver {
       if (ordered.isPresent()) {
         return ordered.get();
       }
-      entry.call(areas.get(entry.area()), arguments);
+      entry.call(Objects.requireNonNull(areas.get(entry.area())), arguments);
       return CudaResult.SUCCESS;
     } catch (CudaFailure e) {
       return e.result();

@@ -126,7 +126,11 @@ public final class StandIn {
     }
   }
 
-  /** Called from native code: nothing may be thrown out of it, that would end the JVM. */
+  /**
+   * Called from native code through its handle: nothing may be thrown out of it, that would end the
+   * JVM.
+   */
+  @SuppressWarnings("UnusedMethod")
   private static int dispatch(Entry entry, Object[] arguments) {
     try {
       Driver driver = installed;
