@@ -136,11 +136,9 @@ final class Context {
     }
   }
 
-  /** Memory that the caller has allocated and not freed, a readable line each. */
+  /** Device memory that the caller has allocated and not freed, a readable line each. */
   List<String> liveMemory() {
-    return allocations.stream()
-        .map(address -> device.memory().describe(address) + " (freed with its context)")
-        .toList();
+    return allocations.stream().map(device.memory()::describe).toList();
   }
 
   /** Ends the context and frees all that it holds. */

@@ -28,6 +28,7 @@ public final class Driver {
   private final SoftGpuOptions options;
   private final FaultInjection faults;
   private final List<Device> devices = new ArrayList<>();
+  private final List<Context> contexts = new ArrayList<>();
   private final Handles handles = new Handles();
   private final HostMemory hostMemory = new HostMemory();
   private final WorkQueues queues;
@@ -73,7 +74,7 @@ public final class Driver {
     try {
       Optional<CudaResult> ordered = faults.onCall(entry.symbol());
       if (ordered.isPresent()) {
-        return ordered.get();
+        return fail(ordered.get());
       }
       entry.call(Objects.requireNonNull(areas.get(entry.area())), arguments);
       return CudaResult.SUCCESS;
@@ -85,6 +86,15 @@ public final class Driver {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** A failure that a test has ordered; one that ends contexts ends the current one. */
+  private CudaResult fail(CudaResult result) {
+    Deque<Context> stack = current.get(Thread.currentThread());
+    if (result.endsContext() && stack != null && !stack.isEmpty()) {
+      stack.element().fail(new LaunchFailure(result, true));
+    }
+    return result;
   }
 
   SoftGpuOptions options() {
@@ -176,16 +186,19 @@ public final class Driver {
   /** Makes a context and its handle. */
   Context newContext(Device device, int flags) {
     Context context = new Context(device, queues, flags);
+    contexts.add(context);
     context.handle = handles.add(context);
     return context;
   }
 
   void destroyContext(Context context) {
     if (!context.hasStickyFailure()) {
-      abandoned.addAll(context.liveMemory());
+      abandoned.addAll(liveMemory(context));
     }
     context.destroy();
+    hostMemory.releaseAll(context);
     handles.remove(context.handle);
+    contexts.remove(context);
   }
 
   void executed(String kernel, LaunchReport report) {
@@ -241,23 +254,27 @@ public final class Driver {
 
   /**
    * Device memory and pinned host memory that is still allocated, or was until its context was
-   * destroyed; a readable line each.
+   * destroyed; a readable line each. A device that is lost has lost its memory too.
    */
   public List<String> liveMemory() {
     lock.lock();
     try {
       List<String> live = new ArrayList<>(abandoned);
-      for (Device device : devices) {
-        device
-            .memory()
-            .allocations()
-            .forEach(a -> live.add("device " + device.ordinal() + ": " + a));
+      for (Context context : contexts) {
+        if (faults.lost(context.device().ordinal()).isEmpty() && !context.hasStickyFailure()) {
+          live.addAll(liveMemory(context));
+        }
       }
-      live.addAll(hostMemory.live());
       return live;
     } finally {
       lock.unlock();
     }
+  }
+
+  private List<String> liveMemory(Context context) {
+    List<String> live = new ArrayList<>(context.liveMemory());
+    live.addAll(hostMemory.live(context));
+    return live;
   }
 
   /** Frees the host memory that is still pinned. */

@@ -13,19 +13,28 @@ final class HostMemory {
   /**
    * A pinned range.
    *
+   * @param owner the context that it goes with
    * @param arena what holds the memory, or null when it is the caller's
    */
-  private record Range(long address, long bytes, int flags, @Nullable Arena arena, String label) {}
+  private record Range(
+      Context owner, long address, long bytes, int flags, @Nullable Arena arena, String label) {
+    void free() {
+      if (arena != null) {
+        arena.close();
+      }
+    }
+  }
 
   private static final long PAGE = 4096;
 
   private final TreeMap<Long, Range> ranges = new TreeMap<>();
 
-  long allocate(long bytes, int flags) {
+  long allocate(Context owner, long bytes, int flags) {
     Arena arena = Arena.ofShared();
     MemorySegment memory = arena.allocate(bytes, PAGE);
     long address = memory.address();
-    ranges.put(address, new Range(address, bytes, flags, arena, CallSite.label("cuMemHostAlloc")));
+    ranges.put(
+        address, new Range(owner, address, bytes, flags, arena, CallSite.label("cuMemHostAlloc")));
     return address;
   }
 
@@ -38,13 +47,13 @@ final class HostMemory {
     range.arena.close();
   }
 
-  void register(long address, long bytes, int flags) {
+  void register(Context owner, long address, long bytes, int flags) {
     Map.Entry<Long, Range> below = ranges.lowerEntry(address + bytes);
     CudaFailure.require(
         below == null || below.getKey() + below.getValue().bytes <= address,
         CudaResult.HOST_MEMORY_ALREADY_REGISTERED);
     String label = CallSite.label("cuMemHostRegister");
-    ranges.put(address, new Range(address, bytes, flags, null, label));
+    ranges.put(address, new Range(owner, address, bytes, flags, null, label));
   }
 
   void unregister(long address) {
@@ -66,18 +75,31 @@ final class HostMemory {
     return ranges.floorEntry(address).getValue().flags;
   }
 
-  List<String> live() {
+  /** What is pinned and goes with a context, a readable line each. */
+  List<String> live(Context owner) {
     return ranges.values().stream()
+        .filter(range -> range.owner == owner)
         .map(range -> "pinned host memory: " + range.label + " (" + range.bytes + " bytes)")
         .toList();
   }
 
+  /** Frees what a context has left. */
+  void releaseAll(Context owner) {
+    ranges
+        .values()
+        .removeIf(
+            range -> {
+              if (range.owner != owner) {
+                return false;
+              }
+              range.free();
+              return true;
+            });
+  }
+
+  /** Frees all that is left. */
   void close() {
-    for (Range range : ranges.values()) {
-      if (range.arena != null) {
-        range.arena.close();
-      }
-    }
+    ranges.values().forEach(Range::free);
     ranges.clear();
   }
 }

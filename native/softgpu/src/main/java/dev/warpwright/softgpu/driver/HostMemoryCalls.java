@@ -16,12 +16,12 @@ final class HostMemoryCalls {
 
   @CudaEntry("cuMemHostAlloc")
   void hostAlloc(MemorySegment pointer, long bytes, int flags) {
-    driver.context();
+    Context context = driver.context();
     CudaFailure.require((flags & ~ALLOC_FLAGS) == 0 && bytes != 0);
     CudaFailure.require(bytes > 0, CudaResult.OUT_OF_MEMORY); // size_t: more than 2^63
     CMemory.at(pointer, Long.BYTES);
     try {
-      CMemory.putLong(pointer, driver.hostMemory().allocate(bytes, flags));
+      CMemory.putLong(pointer, driver.hostMemory().allocate(context, bytes, flags));
     } catch (OutOfMemoryError e) {
       throw new CudaFailure(CudaResult.OUT_OF_MEMORY);
     }
@@ -41,9 +41,9 @@ final class HostMemoryCalls {
 
   @CudaEntry("cuMemHostRegister_v2")
   void hostRegister(long address, long bytes, int flags) {
-    driver.context();
+    Context context = driver.context();
     CudaFailure.require(address != 0 && bytes > 0 && (flags & ~REGISTER_FLAGS) == 0);
-    driver.hostMemory().register(address, bytes, flags);
+    driver.hostMemory().register(context, address, bytes, flags);
   }
 
   @CudaEntry("cuMemHostUnregister")

@@ -45,6 +45,8 @@ final class ElfSymbols {
     while (elf.get(end) != 0) {
       end++;
     }
-    return new String(elf.array(), start, end - start, StandardCharsets.US_ASCII);
+    byte[] name = new byte[end - start];
+    elf.get(start, name);
+    return new String(name, StandardCharsets.US_ASCII);
   }
 }
