@@ -4,6 +4,9 @@ import java.util.Arrays;
 
 /** A block of simulated device memory with a bit per byte that says whether it was written. */
 public final class Allocation {
+  /** Holds no address. */
+  static final Allocation NONE = new Allocation(0, 0, "nothing");
+
   private final long address;
   private final long bytes;
   private final String label;

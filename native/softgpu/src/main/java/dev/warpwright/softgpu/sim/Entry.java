@@ -13,31 +13,25 @@ public final class Entry {
    */
   public record Parameter(String name, int offset, int bytes) {}
 
-  private final String name;
+  private final Code code;
   private final List<Parameter> parameters;
   private final int parameterBytes;
-  private final int staticShared;
-  private final int localBytes;
   private final int maxThreads;
 
-  Entry(
-      String name,
-      List<Parameter> parameters,
-      int parameterBytes,
-      int staticShared,
-      int localBytes,
-      int maxThreads) {
-    this.name = name;
+  Entry(Code code, List<Parameter> parameters, int parameterBytes, int maxThreads) {
+    this.code = code;
     this.parameters = List.copyOf(parameters);
     this.parameterBytes = parameterBytes;
-    this.staticShared = staticShared;
-    this.localBytes = localBytes;
     this.maxThreads = maxThreads;
+  }
+
+  Code code() {
+    return code;
   }
 
   /** Name as in the PTX text. */
   public String name() {
-    return name;
+    return code.name();
   }
 
   /** Layout of the parameter buffer. */
@@ -52,12 +46,12 @@ public final class Entry {
 
   /** Bytes of static shared memory. */
   public int staticShared() {
-    return staticShared;
+    return code.staticShared();
   }
 
   /** Bytes of local memory of one thread. */
   public int localBytes() {
-    return localBytes;
+    return code.localBytes();
   }
 
   /** Threads of a block at most: launch bounds, or 1024. */

@@ -1,0 +1,157 @@
+package dev.warpwright.softgpu.sim;
+
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.IdentityHashMap;
+
+/** Counts of one launch. */
+final class Counters {
+  final long[] groups = new long[Instr.Group.COUNT];
+  long laneInstructions;
+  long divergentBranches;
+  long barriers;
+  long warpSyncs;
+  long globalLoads;
+  long globalLoadSectors;
+  long globalStores;
+  long globalStoreSectors;
+  long sharedAccesses;
+  long sharedWavefronts;
+  long bankConflicts;
+  long globalAtomics;
+  long sharedAtomics;
+  long localAccesses;
+
+  private static final int SECTOR_BITS = 5;
+  private static final int BANKS = 32;
+
+  private final IdentityHashMap<Allocation, BitSet> loaded = new IdentityHashMap<>();
+  private final IdentityHashMap<Allocation, BitSet> stored = new IdentityHashMap<>();
+  private Allocation lastLoaded = Allocation.NONE;
+  private BitSet lastLoadedSectors = new BitSet();
+  private Allocation lastStored = Allocation.NONE;
+  private BitSet lastStoredSectors = new BitSet();
+
+  /** Sectors or words of the access being counted. */
+  private final long[] seen = new long[4 * Warp.LANES];
+
+  private int seenCount;
+  private final int[] bank = new int[BANKS];
+
+  /** Starts an access of a warp. */
+  void begin() {
+    seenCount = 0;
+  }
+
+  /** Adds one lane's bytes in an allocation. */
+  void sector(Allocation allocation, int offset, int bytes, boolean store) {
+    int first = offset >> SECTOR_BITS;
+    int last = (offset + bytes - 1) >> SECTOR_BITS;
+    for (int sector = first; sector <= last; sector++) {
+      long key = (allocation.address() >> SECTOR_BITS) + sector;
+      if (isNew(key)) {
+        sectors(allocation, store).set(sector);
+      }
+    }
+  }
+
+  private boolean isNew(long key) {
+    for (int i = seenCount - 1; i >= 0; i--) {
+      if (seen[i] == key) {
+        return false;
+      }
+    }
+    seen[seenCount++] = key;
+    return true;
+  }
+
+  private BitSet sectors(Allocation allocation, boolean store) {
+    if (store) {
+      if (allocation != lastStored) {
+        lastStored = allocation;
+        lastStoredSectors = stored.computeIfAbsent(allocation, a -> new BitSet());
+      }
+      return lastStoredSectors;
+    }
+    if (allocation != lastLoaded) {
+      lastLoaded = allocation;
+      lastLoadedSectors = loaded.computeIfAbsent(allocation, a -> new BitSet());
+    }
+    return lastLoadedSectors;
+  }
+
+  void endGlobal(boolean store) {
+    if (store) {
+      globalStores++;
+      globalStoreSectors += seenCount;
+    } else {
+      globalLoads++;
+      globalLoadSectors += seenCount;
+    }
+  }
+
+  /**
+   * Counts an access to shared memory. 8-byte accesses take two passes of 16 lanes, 16-byte ones
+   * four of 8; lanes that use the same word share it.
+   */
+  void shared(int[] offsets, int mask, int bytes) {
+    sharedAccesses++;
+    int phases = Math.max(1, bytes / 4);
+    int lanes = Warp.LANES / phases;
+    for (int phase = 0; phase < phases; phase++) {
+      Arrays.fill(bank, 0);
+      seenCount = 0;
+      int most = 0;
+      for (int lane = phase * lanes; lane < (phase + 1) * lanes; lane++) {
+        if ((mask >>> lane & 1) == 0) {
+          continue;
+        }
+        for (int word = 0; word < phases; word++) {
+          int key = (offsets[lane] >> 2) + word;
+          if (isNew(key)) {
+            most = Math.max(most, ++bank[key & (BANKS - 1)]);
+          }
+        }
+      }
+      sharedWavefronts += most;
+      bankConflicts += Math.max(0, most - 1);
+    }
+  }
+
+  private static long uniqueBytes(IdentityHashMap<Allocation, BitSet> sectors) {
+    return sectors.values().stream().mapToLong(s -> (long) s.cardinality() << SECTOR_BITS).sum();
+  }
+
+  private long of(Instr.Group group) {
+    return groups[group.index];
+  }
+
+  LaunchReport report() {
+    long all = 0;
+    for (long count : groups) {
+      all += count;
+    }
+    return new LaunchReport(
+        all,
+        laneInstructions,
+        of(Instr.Group.INTEGER),
+        of(Instr.Group.FLOAT),
+        of(Instr.Group.CONTROL),
+        divergentBranches,
+        barriers,
+        warpSyncs,
+        of(Instr.Group.TENSOR),
+        globalLoads,
+        globalLoadSectors,
+        uniqueBytes(loaded),
+        globalStores,
+        globalStoreSectors,
+        uniqueBytes(stored),
+        sharedAccesses,
+        sharedWavefronts,
+        bankConflicts,
+        globalAtomics,
+        sharedAtomics,
+        localAccesses);
+  }
+}

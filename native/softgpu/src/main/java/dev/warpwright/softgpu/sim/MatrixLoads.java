@@ -1,0 +1,106 @@
+package dev.warpwright.softgpu.sim;
+
+import java.util.List;
+
+/** ldmatrix and stmatrix: 8x8 matrices of 16-bit elements; lane 8i+j gives row j of matrix i. */
+final class MatrixLoads {
+  private static final int ROW = 16;
+
+  private MatrixLoads() {}
+
+  /** An instruction's operands. */
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Operands(Access access, int[] registers, boolean transposed) {}
+
+  private static Operands operands(Form form, int address, int registers) {
+    if (!form.take("sync") || !form.take("aligned")) {
+      throw form.refuse(".sync.aligned is missing");
+    }
+    form.takeOne("m8n8");
+    int count = form.takeOne("x1", "x2", "x4").charAt(1) - '0';
+    boolean transposed = form.take("trans");
+    form.takeOne("shared", "shared::cta");
+    form.type(PtxType.B16);
+    form.needOperands(2, 2);
+    List<Operand> parts = form.parts(registers);
+    if (parts.size() != count) {
+      throw form.refuse(parts.size() + " registers for .x" + count);
+    }
+    int[] slots = new int[count];
+    for (int i = 0; i < count; i++) {
+      slots[i] =
+          registers == 0 ? form.target(parts.get(i), 32) : form.source(parts.get(i), PtxType.B32);
+    }
+    form.instr.kind = Instr.Kind.WARP_SYNC;
+    form.instr.group = Instr.Group.MEMORY;
+    form.instr.memberMask = form.code.constant(-1);
+    return new Operands(
+        Access.of(form, form.address(address), Space.SHARED, ROW), slots, transposed);
+  }
+
+  static void load(Form form) {
+    Operands o = operands(form, 1, 0);
+    int[] rows = new int[Warp.LANES];
+    form.instr.action =
+        (w, mask) -> {
+          int lanes = o.registers().length * 8;
+          for (int lane = 0; lane < lanes; lane++) {
+            o.access().locate(w, lane);
+            o.access().checkInitialised(w, lane, ROW);
+            o.access().checkRead(w, lane, ROW, false);
+            rows[lane] = o.access().at;
+          }
+          w.block.run.counters.shared(rows, lanes == 32 ? -1 : (1 << lanes) - 1, ROW);
+          byte[] data = w.block.shared.data;
+          for (int i = 0; i < o.registers().length; i++) {
+            for (int lane = 0; lane < Warp.LANES; lane++) {
+              int low = element(data, rows, i, lane, 0, o.transposed());
+              int high = element(data, rows, i, lane, 1, o.transposed());
+              w.r[o.registers()[i] + lane] = low | (high << 16);
+            }
+          }
+        };
+  }
+
+  private static int place(int[] rows, int matrix, int lane, int half, boolean transposed) {
+    int across = lane >> 2;
+    int along = (lane & 3) * 2 + half;
+    return transposed
+        ? rows[matrix * 8 + along] + across * 2
+        : rows[matrix * 8 + across] + along * 2;
+  }
+
+  private static int element(
+      byte[] data, int[] rows, int matrix, int lane, int half, boolean transposed) {
+    return (short) Access.SHORTS.get(data, place(rows, matrix, lane, half, transposed)) & 0xffff;
+  }
+
+  static void store(Form form) {
+    form.needArchitecture(90);
+    Operands o = operands(form, 0, 1);
+    int[] rows = new int[Warp.LANES];
+    form.instr.action =
+        (w, mask) -> {
+          int lanes = o.registers().length * 8;
+          for (int lane = 0; lane < lanes; lane++) {
+            o.access().locate(w, lane);
+            o.access().checkWrite(w, lane, ROW, false, false);
+            LoadStore.markWritten(w.block.shared, o.access().at, ROW);
+            rows[lane] = o.access().at;
+          }
+          w.block.run.counters.shared(rows, lanes == 32 ? -1 : (1 << lanes) - 1, ROW);
+          byte[] data = w.block.shared.data;
+          for (int i = 0; i < o.registers().length; i++) {
+            for (int lane = 0; lane < Warp.LANES; lane++) {
+              int value = w.r[o.registers()[i] + lane];
+              for (int half = 0; half < 2; half++) {
+                Access.SHORTS.set(
+                    data,
+                    place(rows, i, lane, half, o.transposed()),
+                    (short) (value >> (16 * half)));
+              }
+            }
+          }
+        };
+  }
+}

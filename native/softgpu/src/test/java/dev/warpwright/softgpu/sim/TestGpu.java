@@ -1,0 +1,111 @@
+package dev.warpwright.softgpu.sim;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+
+/** A device memory with a module in it, and short ways to launch. */
+final class TestGpu {
+  final DeviceMemory memory = new DeviceMemory(1L << 30);
+  final PtxModule module;
+
+  TestGpu(String ptx) {
+    module = PtxModule.load("test.ptx", ptx, DeviceProfile.H100, memory);
+  }
+
+  static String resource(String name) {
+    try (InputStream in = TestGpu.class.getResourceAsStream(name)) {
+      return new String(Objects.requireNonNull(in, name).readAllBytes(), StandardCharsets.US_ASCII);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static String kernels(int architecture) {
+    return resource("kernels.sm_" + architecture + ".ptx");
+  }
+
+  long upload(int[] values) {
+    return upload(MemorySegment.ofArray(values), "ints");
+  }
+
+  long upload(float[] values) {
+    return upload(MemorySegment.ofArray(values), "floats");
+  }
+
+  long upload(short[] values) {
+    return upload(MemorySegment.ofArray(values), "halves");
+  }
+
+  long upload(long[] values) {
+    return upload(MemorySegment.ofArray(values), "longs");
+  }
+
+  private long upload(MemorySegment data, String label) {
+    long address = memory.allocate(data.byteSize(), label);
+    memory.copyIn(address, data);
+    return address;
+  }
+
+  long output(long bytes) {
+    return memory.allocate(bytes, "output");
+  }
+
+  int[] ints(long address, int count) {
+    int[] values = new int[count];
+    memory.copyOut(address, MemorySegment.ofArray(values));
+    return values;
+  }
+
+  long[] longs(long address, int count) {
+    long[] values = new long[count];
+    memory.copyOut(address, MemorySegment.ofArray(values));
+    return values;
+  }
+
+  float[] floats(long address, int count) {
+    float[] values = new float[count];
+    memory.copyOut(address, MemorySegment.ofArray(values));
+    return values;
+  }
+
+  /** Grid and block of a launch. */
+  record Shape(int gridX, int gridY, int blockX, int blockY, int dynamicShared) {
+    static Shape of(int grid, int block) {
+      return new Shape(grid, 1, block, 1, 0);
+    }
+  }
+
+  LaunchReport launch(String kernel, Shape shape, long seed, Object... arguments) {
+    Entry entry = Objects.requireNonNull(module.entry(kernel), kernel);
+    ByteBuffer buffer = ByteBuffer.allocate(entry.parameterBytes()).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < arguments.length; i++) {
+      buffer.position(entry.parameters().get(i).offset());
+      switch (arguments[i]) {
+        case Long address -> buffer.putLong(address);
+        case Integer value -> buffer.putInt(value);
+        case Float value -> buffer.putFloat(value);
+        default -> throw new IllegalArgumentException(arguments[i].toString());
+      }
+    }
+    Launch launch =
+        new Launch(
+            entry,
+            shape.gridX,
+            shape.gridY,
+            1,
+            shape.blockX,
+            shape.blockY,
+            1,
+            shape.dynamicShared,
+            buffer.array(),
+            false);
+    SimOptions options = new SimOptions(seed, Check.all(), 2_000_000);
+    return new Simulator(DeviceProfile.H100, memory, options).run(launch);
+  }
+}
