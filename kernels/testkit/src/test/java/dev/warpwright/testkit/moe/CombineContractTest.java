@@ -9,6 +9,7 @@ import dev.warpwright.kernels.moe.CombineSpec;
 import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.CombineContract;
 import dev.warpwright.testkit.ContractTest;
+import dev.warpwright.testkit.Repeats;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;

@@ -8,6 +8,7 @@ import dev.warpwright.kernels.moe.Dispatch;
 import dev.warpwright.kernels.moe.DispatchSpec;
 import dev.warpwright.testkit.ContractTest;
 import dev.warpwright.testkit.DispatchContract;
+import dev.warpwright.testkit.Repeats;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;

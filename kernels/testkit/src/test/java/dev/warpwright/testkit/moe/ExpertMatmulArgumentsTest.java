@@ -1,7 +1,7 @@
 package dev.warpwright.testkit.moe;
 
-import static dev.warpwright.testkit.moe.Refusals.floats;
-import static dev.warpwright.testkit.moe.Refusals.ints;
+import static dev.warpwright.testkit.Refusals.floats;
+import static dev.warpwright.testkit.Refusals.ints;
 
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
@@ -12,6 +12,7 @@ import dev.warpwright.kernels.moe.ExpertWeights;
 import dev.warpwright.kernels.moe.PreparedExperts;
 import dev.warpwright.kernels.sparse.DenseMatrix;
 import dev.warpwright.testkit.ContractTest;
+import dev.warpwright.testkit.Refusals;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -19,6 +19,7 @@ import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.CaseWeights;
 import dev.warpwright.testkit.ContractTest;
 import dev.warpwright.testkit.ExpertMatmulContract;
+import dev.warpwright.testkit.Repeats;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

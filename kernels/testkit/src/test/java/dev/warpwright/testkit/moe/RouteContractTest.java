@@ -9,6 +9,7 @@ import dev.warpwright.kernels.moe.RouteSpec;
 import dev.warpwright.kernels.moe.RouteSpec.Scoring;
 import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.ContractTest;
+import dev.warpwright.testkit.Repeats;
 import dev.warpwright.testkit.RouteContract;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;

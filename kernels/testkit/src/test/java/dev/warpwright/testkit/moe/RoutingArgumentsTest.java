@@ -1,7 +1,7 @@
 package dev.warpwright.testkit.moe;
 
-import static dev.warpwright.testkit.moe.Refusals.floats;
-import static dev.warpwright.testkit.moe.Refusals.ints;
+import static dev.warpwright.testkit.Refusals.floats;
+import static dev.warpwright.testkit.Refusals.ints;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.warpwright.kernels.DType;
@@ -14,6 +14,7 @@ import dev.warpwright.kernels.moe.DispatchSpec;
 import dev.warpwright.kernels.moe.Route;
 import dev.warpwright.kernels.moe.RouteSpec;
 import dev.warpwright.testkit.ContractTest;
+import dev.warpwright.testkit.Refusals;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;

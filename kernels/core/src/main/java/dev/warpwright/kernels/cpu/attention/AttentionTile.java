@@ -114,22 +114,19 @@ final class AttentionTile {
   /** Makes weights of the scores of one column, and rescales what it has so far. */
   private void soften(int column, int at, boolean masked) {
     int slots = chunk.paddedSlots();
-    FloatVector largest = FloatVector.broadcast(Lanes.F, Float.NEGATIVE_INFINITY);
     float scoreScale = chunk.scoreScale();
-    float cap = masking.softCap();
-    boolean hide = masked || slots != chunk.slots();
-    int upper = upper(positions[column]);
-    int lower = lower(positions[column]);
+    if (scoreScale != 1) {
+      scale(at, slots, scoreScale);
+    }
+    if (masking.softCap() != 0) {
+      cap(at, slots, masking.softCap());
+    }
+    if (masked || slots != chunk.slots()) {
+      hide(at, slots, lower(positions[column]), upper(positions[column]));
+    }
+    FloatVector largest = FloatVector.broadcast(Lanes.F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < slots; i += Lanes.COUNT) {
-      FloatVector s = FloatVector.fromArray(Lanes.F, weights, at + i).mul(scoreScale);
-      if (cap != 0) {
-        s = SoftCap.apply(s, cap);
-      }
-      if (hide) {
-        s = s.blend(Float.NEGATIVE_INFINITY, chunk.hidden(i, lower, upper));
-      }
-      s.intoArray(weights, at + i);
-      largest = largest.max(s);
+      largest = largest.max(FloatVector.fromArray(Lanes.F, weights, at + i));
     }
     float before = most[column];
     float now = Math.max(before, largest.reduceLanes(VectorOperators.MAX));
@@ -147,6 +144,28 @@ final class AttentionTile {
       w.mul(weightScale).intoArray(weights, at + i);
       int sum = column * Lanes.BLOCK + i % Lanes.BLOCK;
       FloatVector.fromArray(Lanes.F, sums, sum).add(w).intoArray(sums, sum);
+    }
+  }
+
+  private void scale(int at, int slots, float factor) {
+    for (int i = at; i < at + slots; i += Lanes.COUNT) {
+      FloatVector.fromArray(Lanes.F, weights, i).mul(factor).intoArray(weights, i);
+    }
+  }
+
+  private void cap(int at, int slots, float cap) {
+    for (int i = at; i < at + slots; i += Lanes.COUNT) {
+      SoftCap.apply(FloatVector.fromArray(Lanes.F, weights, i), cap).intoArray(weights, i);
+    }
+  }
+
+  /** Gives −∞ to slots outside the given positions; those behind the end have an impossible one. */
+  private void hide(int at, int slots, int lower, int upper) {
+    int[] keyPositions = chunk.positions();
+    for (int i = 0; i < slots; i++) {
+      if (keyPositions[i] > upper || keyPositions[i] < lower) {
+        weights[at + i] = Float.NEGATIVE_INFINITY;
+      }
     }
   }
 

@@ -5,9 +5,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Up to {@link SlotKernels#CHUNK} consecutive slots of a row, wherever their pages are. Keys that
@@ -131,12 +128,9 @@ final class SlotChunk {
     return mostPosition;
   }
 
-  /** Which of the slots from {@code i} on lie outside the given positions, or behind the end. */
-  VectorMask<Float> hidden(int i, int lower, int upper) {
-    IntVector p = IntVector.fromArray(Lanes.I, positions, i);
-    return p.compare(VectorOperators.GT, upper)
-        .or(p.compare(VectorOperators.LT, lower))
-        .cast(Lanes.F);
+  /** Logical positions of the slots; those behind the end have one that no token has. */
+  int[] positions() {
+    return positions;
   }
 
   /** Factor that makes logits of {@link #scores}. */

@@ -1,18 +1,17 @@
-package dev.warpwright.testkit.moe;
+package dev.warpwright.testkit;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.sun.management.ThreadMXBean;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
-import dev.warpwright.testkit.ContractTest;
 import java.lang.management.ManagementFactory;
 
 /** What must not change from one run to the next, and what must not be allocated. */
-final class Repeats {
+public final class Repeats {
   /** A kernel applied to some of its tokens. */
   @FunctionalInterface
-  interface Tokens {
+  public interface Tokens {
     /** Runs with tokens {@code from … to − 1} and returns their results, one row a token. */
     Tensor run(KernelDevice device, int from, int to);
   }
@@ -23,7 +22,7 @@ final class Repeats {
    * Runs with 1, 2 and 4 threads, all tokens and few of them, and repeats: all must agree in every
    * bit. The first run is mostly interpreted, the last ones are compiled.
    */
-  static void assertSameBits(Tokens kernel, int tokens) {
+  public static void assertSameBits(Tokens kernel, int tokens) {
     try (KernelDevice one = ContractTest.open("cpu", 1);
         KernelDevice two = ContractTest.open("cpu", 2);
         KernelDevice four = ContractTest.open("cpu", 4)) {
@@ -43,7 +42,7 @@ final class Repeats {
   }
 
   /** Warms up and asserts that most later calls allocate nothing on this thread. */
-  static void assertNoAllocation(Runnable run) {
+  public static void assertNoAllocation(Runnable run) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     long id = Thread.currentThread().threadId();
     long least = Long.MAX_VALUE;

@@ -1,4 +1,4 @@
-package dev.warpwright.testkit.moe;
+package dev.warpwright.testkit;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -12,16 +12,16 @@ import java.util.List;
 import org.junit.jupiter.api.function.Executable;
 
 /** Asserts that a call is refused with the right message and touches nothing. */
-final class Refusals {
+public final class Refusals {
   private final List<Tensor> watched;
 
   /** Refusals during which none of {@code watched} may change. */
-  Refusals(Tensor... watched) {
+  public Refusals(Tensor... watched) {
     this.watched = List.of(watched);
   }
 
   /** The message must name the argument, its value and what is allowed, in these words. */
-  void assertRefused(String argument, String value, String allowed, Executable call) {
+  public void assertRefused(String argument, String value, String allowed, Executable call) {
     List<byte[]> before = bytes();
     InvalidArgumentException refusal = assertThrows(InvalidArgumentException.class, call);
     assertEquals(argument + " is " + value + "; allowed: " + allowed, refusal.getMessage());
@@ -29,7 +29,7 @@ final class Refusals {
   }
 
   /** The state of a plan or device does not allow the call. */
-  void assertIllegalState(String message, Executable call) {
+  public void assertIllegalState(String message, Executable call) {
     List<byte[]> before = bytes();
     assertEquals(message, assertThrows(IllegalStateException.class, call).getMessage());
     assertUnchanged(before);
@@ -46,13 +46,15 @@ final class Refusals {
     }
   }
 
-  static Tensor floats(long... shape) {
+  /** An F32 tensor full of sevens. */
+  public static Tensor floats(long... shape) {
     float[] values = new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
     Arrays.fill(values, 7);
     return Tensor.wrap(values, shape);
   }
 
-  static Tensor ints(int[] values, long... shape) {
+  /** An I32 tensor. */
+  public static Tensor ints(int[] values, long... shape) {
     return Tensor.wrap(values, shape);
   }
 }
