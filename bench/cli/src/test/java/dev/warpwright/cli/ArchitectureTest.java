@@ -56,6 +56,8 @@ class ArchitectureTest {
         "dev.warpwright",
         "dev.warpwright.kernels",
         "dev.warpwright.testkit",
+        "dev.warpwright.cuda.runtime",
+        "dev.warpwright.softgpu",
         "dev.warpwright.cli"
       })
   void readsTheClassesOfEveryModule(String modulePackage) {
@@ -84,6 +86,18 @@ class ArchitectureTest {
   void cudaDependsOnKernelsOnly() {
     DescribedPredicate<JavaClass> cuda = resideInAPackage("dev.warpwright.cuda..");
     mayUse(cuda, cuda.or(KERNELS)).check(all);
+  }
+
+  @Test
+  void softgpuDependsOnNothingElseOfOurs() {
+    DescribedPredicate<JavaClass> softgpu = resideInAPackage("dev.warpwright.softgpu..");
+    mayUse(softgpu, softgpu).check(all);
+  }
+
+  @Test
+  void simulatorDependsOnNothingElseOfOurs() {
+    DescribedPredicate<JavaClass> simulator = resideInAPackage("dev.warpwright.softgpu.sim..");
+    mayUse(simulator, simulator).check(all);
   }
 
   @Test

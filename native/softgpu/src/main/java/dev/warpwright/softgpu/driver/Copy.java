@@ -86,19 +86,9 @@ record Copy(Place to, Place from, long width, long height) {
       case OnDevice target -> {
         switch (from) {
           case Host source -> target.memory.copyIn(target.row(row), source.row(row, width));
-          case OnDevice source when source.memory == target.memory ->
-              target.memory.copy(target.row(row), source.row(row), width);
-          case OnDevice source -> copyBetweenDevices(target, source, row);
+          case OnDevice source -> target.memory.copy(target.row(row), source.row(row), width);
         }
       }
-    }
-  }
-
-  private void copyBetweenDevices(OnDevice target, OnDevice source, long row) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment bytes = arena.allocate(width);
-      source.memory.copyOut(source.row(row), bytes);
-      target.memory.copyIn(target.row(row), bytes);
     }
   }
 }

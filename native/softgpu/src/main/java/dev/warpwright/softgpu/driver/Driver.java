@@ -172,15 +172,16 @@ public final class Driver {
     return findDevice(address, bytes).orElseThrow(() -> new CudaFailure(CudaResult.INVALID_VALUE));
   }
 
-  /** The device whose memory holds all of a range. */
+  /**
+   * The device whose memory holds all of a range. Only that of the current context can: there is no
+   * access to peers, and addresses of different devices are not told apart.
+   */
   Optional<Device> findDevice(long address, long bytes) {
-    return devices.stream()
-        .filter(
-            device -> {
-              Allocation found = device.memory().find(address);
-              return found != null && bytes <= found.bytes() - (address - found.address());
-            })
-        .findFirst();
+    Device device = context().device();
+    Allocation found = device.memory().find(address);
+    return found != null && bytes <= found.bytes() - (address - found.address())
+        ? Optional.of(device)
+        : Optional.empty();
   }
 
   /** Makes a context and its handle. */

@@ -96,11 +96,6 @@ final class Machine {
     assertEquals(0, result, () -> "result " + result);
   }
 
-  /** Whether the simulator can load kernels already. */
-  boolean runsKernels() {
-    return JCudaDriver.cuModuleLoadData(new CUmodule(), STORE) == 0;
-  }
-
   CUmodule module() {
     CUmodule module = new CUmodule();
     ok(JCudaDriver.cuModuleLoadData(module, STORE));

@@ -16,8 +16,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Set;
-import java.util.stream.Collectors;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
@@ -28,10 +26,6 @@ import jcuda.driver.JITOptions;
 final class ModuleRows extends Table {
   private static final int MAX_DYNAMIC_SHARED = 8;
   private static final byte[] CUBIN = {0x7f, 'E', 'L', 'F', 0};
-
-  /** What needs the simulator. */
-  static final Set<String> SYMBOLS =
-      new ModuleRows().rows().stream().map(Row::symbol).collect(Collectors.toSet());
 
   ModuleRows() {
     modules();

@@ -1,0 +1,87 @@
+package dev.warpwright.cuda.runtime;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import jcuda.Pointer;
+import jcuda.driver.CUfunction;
+import jcuda.driver.CUjit_option;
+import jcuda.driver.CUmodule;
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
+
+/** Kernels loaded on a device. It lives as long as the device is open. */
+public final class CudaModule {
+  private static final int LOG_BYTES = 16 << 10;
+
+  private final CudaDevice device;
+  private final String name;
+  private final CUmodule module;
+  private final ConcurrentMap<String, CudaFunction> functions = new ConcurrentHashMap<>();
+
+  private CudaModule(CudaDevice device, String name, CUmodule module) {
+    this.device = device;
+    this.name = name;
+    this.module = module;
+  }
+
+  static CudaModule load(CudaDevice device, KernelImages images) {
+    CUmodule module = new CUmodule();
+    ByteBuffer image = NativeText.terminated(images.read(device));
+    ByteBuffer log = ByteBuffer.allocateDirect(LOG_BYTES);
+    int[] options = {
+      CUjit_option.CU_JIT_ERROR_LOG_BUFFER, CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES
+    };
+    // An array of pointers to which the driver writes as well: the second value is a number.
+    ByteBuffer values = ByteBuffer.allocateDirect(2 * Long.BYTES).order(ByteOrder.nativeOrder());
+    values.putLong(0, MemorySegment.ofBuffer(log).address());
+    values.putLong(Long.BYTES, LOG_BYTES);
+    int result =
+        JCudaDriver.cuModuleLoadDataEx(
+            module, Pointer.to(image), options.length, options, Pointer.to(values));
+    if (result == CUresult.CUDA_SUCCESS) {
+      return new CudaModule(device, images.key(), module);
+    }
+    if (Results.losesDevice(result)) {
+      device.check(result, "cuModuleLoadDataEx");
+    }
+    throw new ModuleException(
+        Results.name(result), "cuModuleLoadDataEx", detail(result, images.key(), log));
+  }
+
+  private static String detail(int result, String name, ByteBuffer log) {
+    return switch (result) {
+      case CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION ->
+          name
+              + " was compiled by a newer CUDA than the driver's "
+              + CudaDriver.version()
+              + ": update the driver";
+      case CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU -> name + " has no code for this device";
+      default -> name + ": " + NativeText.of(log);
+    };
+  }
+
+  /**
+   * A kernel by name.
+   *
+   * @throws dev.warpwright.kernels.DeviceException with CUDA_ERROR_NOT_FOUND if there is none
+   */
+  public CudaFunction function(String kernel) {
+    return functions.computeIfAbsent(kernel, this::find);
+  }
+
+  private CudaFunction find(String kernel) {
+    device.makeCurrent();
+    CUfunction function = new CUfunction();
+    device.check(
+        JCudaDriver.cuModuleGetFunction(function, module, kernel), "cuModuleGetFunction", kernel);
+    return new CudaFunction(device, kernel, function);
+  }
+
+  @Override
+  public String toString() {
+    return name + " on " + device;
+  }
+}
