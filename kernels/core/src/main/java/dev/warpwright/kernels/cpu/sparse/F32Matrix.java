@@ -1,66 +1,74 @@
 package dev.warpwright.kernels.cpu.sparse;
 
 import dev.warpwright.kernels.cpu.HostDevice;
-import dev.warpwright.kernels.cpu.HugePages;
 import dev.warpwright.kernels.sparse.WeightMatrix;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.FloatVector;
 
-/** All weights as F32, row after row; also for formats that have no layout of their own. */
-final class F32Matrix extends VectorMatrix {
-  private static final int UNIT_ROWS = 16;
+/** All weights as F32 in tiles; also for formats that have no layout of their own. */
+final class F32Matrix extends TileMatrix {
+  /** Shorter sums that are added up have smaller errors than one long one. */
+  private static final int GROUP = 64;
 
-  private final Arena arena = Arena.ofShared();
   private final MemorySegment weights;
 
   F32Matrix(HostDevice device, WeightMatrix matrix) {
-    super(device, matrix, 4L * matrix.rows() * matrix.columns());
-    weights = arena.allocate(bytes(), 64);
-    HugePages.advise(weights);
+    long bytes = (long) tiles(matrix) * groups(matrix, GROUP) * GROUP * TILE * Float.BYTES;
+    super(device, matrix, GROUP, bytes);
+    weights = allocate(bytes);
     float[] row = new float[columns()];
     for (int n = 0; n < rows(); n++) {
       matrix.decodeRow(n, row);
-      MemorySegment.copy(row, 0, weights, ValueLayout.JAVA_FLOAT, 4L * n * columns(), columns());
-    }
-  }
-
-  @Override
-  public int units() {
-    return (rows() + UNIT_ROWS - 1) / UNIT_ROWS;
-  }
-
-  @Override
-  public int firstRow(int unit) {
-    return (int) Math.min((long) unit * UNIT_ROWS, rows());
-  }
-
-  @Override
-  public void multiply(
-      int fromUnit,
-      int toUnit,
-      int m,
-      float[] x,
-      int xFrom,
-      int xStride,
-      float[] y,
-      int yFrom,
-      int yStride,
-      float[] scratch) {
-    for (int n = firstRow(fromUnit); n < firstRow(toUnit); n++) {
-      long row = (long) n * columns();
-      for (int i = 0; i < m; i++) {
-        float sum = 0;
-        for (int k = 0; k < columns(); k++) {
-          sum += x[xFrom + i * xStride + k] * weights.getAtIndex(ValueLayout.JAVA_FLOAT, row + k);
-        }
-        y[yFrom + i * yStride + n] = sum;
+      long tile = (long) (n / TILE) * groups() * GROUP;
+      for (int k = 0; k < columns(); k++) {
+        weights.setAtIndex(ValueLayout.JAVA_FLOAT, (tile + k) * TILE + n % TILE, row[k]);
       }
     }
   }
 
   @Override
-  protected void release() {
-    arena.close();
+  void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
+    int lanes = Lanes.COUNT;
+    int bytes = Lanes.FLOATS.vectorByteSize();
+    FloatVector zero = FloatVector.zero(Lanes.FLOATS);
+    FloatVector y0 = zero;
+    FloatVector y1 = zero;
+    FloatVector y2 = zero;
+    FloatVector y3 = zero;
+    long at = (long) tile * groups() * GROUP * TILE * Float.BYTES;
+    int k = xFrom;
+    for (int g = 0; g < groups(); g++) {
+      FloatVector t0 = zero;
+      FloatVector t1 = zero;
+      FloatVector t2 = zero;
+      FloatVector t3 = zero;
+      for (int u = 0; u < GROUP; u++) {
+        FloatVector xk = FloatVector.broadcast(Lanes.FLOATS, x[k++]);
+        t0 = load(at).fma(xk, t0);
+        t1 = load(at + bytes).fma(xk, t1);
+        t2 = load(at + 2 * bytes).fma(xk, t2);
+        t3 = load(at + 3 * bytes).fma(xk, t3);
+        at += 4 * bytes;
+      }
+      y0 = y0.add(t0);
+      y1 = y1.add(t1);
+      y2 = y2.add(t2);
+      y3 = y3.add(t3);
+    }
+    y0.intoArray(out, outFrom);
+    y1.intoArray(out, outFrom + lanes);
+    y2.intoArray(out, outFrom + 2 * lanes);
+    y3.intoArray(out, outFrom + 3 * lanes);
+  }
+
+  private FloatVector load(long at) {
+    return FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at, Lanes.ORDER);
+  }
+
+  @Override
+  void decode(int tile, int number, float[] into, int at, int scales) {
+    long from = ((long) tile * groups() + number) * GROUP * TILE * Float.BYTES;
+    MemorySegment.copy(weights, ValueLayout.JAVA_FLOAT, from, into, at, GROUP * TILE);
   }
 }

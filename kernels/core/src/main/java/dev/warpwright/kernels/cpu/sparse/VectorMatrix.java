@@ -1,7 +1,12 @@
 package dev.warpwright.kernels.cpu.sparse;
 
+import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.cpu.HostDevice;
+import dev.warpwright.kernels.sparse.DenseMatrix;
+import dev.warpwright.kernels.sparse.GroupSparseMatrix;
+import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
+import dev.warpwright.kernels.sparse.QuantMatrix;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 
 /**
@@ -15,17 +20,60 @@ public abstract class VectorMatrix extends PreparedMatrix {
   /** Elements of scratch memory that {@link #multiply} needs. */
   public static final int SCRATCH = 16 * 1024;
 
-  /** Most weights of a group; x is padded to whole groups of this size. */
-  private static final int GROUP = 128;
+  /** Most weights of a group: x is padded to whole groups of this size, and by one more group. */
+  static final int PADDING = 128;
 
   /** A copy of {@code matrix} that holds {@code bytes}. */
   protected VectorMatrix(HostDevice device, WeightMatrix matrix, long bytes) {
     super(device, matrix, bytes);
   }
 
-  /** Brings a matrix into the fastest layout for its format. */
+  /**
+   * Brings a matrix into the fastest layout for its values. Formats without a layout of their own,
+   * and values that a layout's arithmetic does not cover, are decoded to F32.
+   */
   public static VectorMatrix of(HostDevice device, WeightMatrix matrix) {
-    return new F32Matrix(device, matrix);
+    return switch (matrix) {
+      case DenseMatrix dense -> of(device, dense);
+      case QuantMatrix quant ->
+          isW4(quant.grouping()) ? new W4Matrix(device, quant) : new F32Matrix(device, quant);
+      case GroupSparseMatrix sparse -> of(device, sparse);
+    };
+  }
+
+  private static VectorMatrix of(HostDevice device, DenseMatrix matrix) {
+    return switch (matrix.weights().dtype()) {
+      case F16 ->
+          isFinite(matrix.weights())
+              ? new F16Matrix(device, matrix)
+              : new F32Matrix(device, matrix);
+      case BF16 -> new Bf16Matrix(device, matrix);
+      default -> new F32Matrix(device, matrix);
+    };
+  }
+
+  private static VectorMatrix of(HostDevice device, GroupSparseMatrix matrix) {
+    int size = Math.min(matrix.grouping().size(), 2 * Lanes.COUNT);
+    boolean indexFits = paddedColumns(matrix.columns()) / size <= GroupSparseMatrix.MAX_GROUPS;
+    if (!isW4(matrix.grouping()) || size < Lanes.COUNT || !indexFits) {
+      return new F32Matrix(device, matrix);
+    }
+    return size == Lanes.COUNT
+        ? new SingleGroupMatrix(device, matrix)
+        : new PairGroupMatrix(device, matrix);
+  }
+
+  private static boolean isW4(Grouping grouping) {
+    return grouping.bits() == 4 && grouping.symmetric();
+  }
+
+  private static boolean isFinite(Tensor f16) {
+    for (long i = 0; i < f16.elements(); i++) {
+      if (!Float.isFinite(f16.getFloat(i))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Number of units of output rows. */
@@ -39,7 +87,7 @@ public abstract class VectorMatrix extends PreparedMatrix {
    * more group that stands for "no group".
    */
   public static int paddedColumns(int columns) {
-    return (columns + GROUP - 1) / GROUP * GROUP + GROUP;
+    return (columns + PADDING - 1) / PADDING * PADDING + PADDING;
   }
 
   /**

@@ -1,0 +1,71 @@
+package dev.warpwright.kernels.cpu.sparse;
+
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/** The vectors that layouts are made for: the widest of this machine. */
+final class Lanes {
+  static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
+
+  /** 32-bit lanes in one vector; the width of all layouts. */
+  static final int COUNT = FLOATS.length();
+
+  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
+
+  /** As many 16-bit lanes. */
+  static final VectorSpecies<Short> SHORTS =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+
+  static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+
+  // The compiler loads a constant vector anew for each use, which costs more than the arithmetic it
+  // is for. Elements of arrays are no constants to it: broadcast once before a loop, they stay in
+  // registers.
+  private static final int[] NIBBLE = {0xF, 0xF0, 0xF00, 0xF000};
+  private static final int[] EXPONENT = {150 << 23, 146 << 23, 142 << 23, 138 << 23};
+  private static final float[] ZERO = {0x1p23f + 8, 0x1p19f + 8, 0x1p15f + 8, 0x1p11f + 8};
+  private static final int[] UPPER_HALF = {0xFFFF0000};
+  private static final int[] F16_BITS = {0x8FFFE000};
+  private static final float[] F16_SCALE = {0x1p112f};
+
+  private Lanes() {}
+
+  /** Selects nibble {@code j} of a word, {@code 0 ≤ j < 4}. */
+  static IntVector nibble(int j) {
+    return IntVector.broadcast(INTS, NIBBLE[j]);
+  }
+
+  /**
+   * Put before the bits of nibble {@code j}, makes them the float 2^(23−4j) + nibble: the exponent
+   * gives the nibble's lowest bit the weight 1.
+   */
+  static IntVector exponent(int j) {
+    return IntVector.broadcast(INTS, EXPONENT[j]);
+  }
+
+  /** Taken from such a float, leaves the weight: nibble − 8, exactly. */
+  static FloatVector zero(int j) {
+    return FloatVector.broadcast(FLOATS, ZERO[j]);
+  }
+
+  /** Selects the upper 16 bits. */
+  static IntVector upperHalf() {
+    return IntVector.broadcast(INTS, UPPER_HALF[0]);
+  }
+
+  /**
+   * Keeps sign, exponent and fraction of a finite F16 that was moved to the upper half of a word
+   * and shifted right by 3, sign extended.
+   */
+  static IntVector f16Bits() {
+    return IntVector.broadcast(INTS, F16_BITS[0]);
+  }
+
+  /** Corrects the exponent of those bits as a float; exact for subnormal numbers too. */
+  static FloatVector f16Scale() {
+    return FloatVector.broadcast(FLOATS, F16_SCALE[0]);
+  }
+}

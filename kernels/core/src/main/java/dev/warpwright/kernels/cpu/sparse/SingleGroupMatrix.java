@@ -1,0 +1,185 @@
+package dev.warpwright.kernels.cpu.sparse;
+
+import static jdk.incubator.vector.VectorOperators.ADD;
+import static jdk.incubator.vector.VectorOperators.AND;
+import static jdk.incubator.vector.VectorOperators.FMA;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.MUL;
+import static jdk.incubator.vector.VectorOperators.OR;
+import static jdk.incubator.vector.VectorOperators.SUB;
+
+import dev.warpwright.kernels.cpu.HostDevice;
+import dev.warpwright.kernels.sparse.GroupSparseMatrix;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+
+/** Groups of one vector. */
+final class SingleGroupMatrix extends GroupMatrix {
+  private static final int SIZE = Lanes.COUNT;
+
+  SingleGroupMatrix(HostDevice device, GroupSparseMatrix matrix) {
+    super(device, matrix, SIZE);
+  }
+
+  @Override
+  float sum(long block, int count, float[] x, int xFrom, float[] scales) {
+    IntVector n0 = Lanes.nibble(0);
+    IntVector n1 = Lanes.nibble(1);
+    IntVector n2 = Lanes.nibble(2);
+    IntVector n3 = Lanes.nibble(3);
+    IntVector e0 = Lanes.exponent(0);
+    IntVector e1 = Lanes.exponent(1);
+    IntVector e2 = Lanes.exponent(2);
+    IntVector e3 = Lanes.exponent(3);
+    FloatVector z0 = Lanes.zero(0);
+    FloatVector z1 = Lanes.zero(1);
+    FloatVector z2 = Lanes.zero(2);
+    FloatVector z3 = Lanes.zero(3);
+    FloatVector a0 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector a1 = a0;
+    long group = block * perBlock;
+    int scale = 0;
+    for (int b = 0; b < count; b++) {
+      IntVector w =
+          IntVector.fromMemorySegment(Lanes.INTS, codes, (block + b) * BLOCK, Lanes.ORDER);
+      for (int half = 0; half < 2; half++) {
+        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
+        FloatVector w0 =
+            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scales[scale]);
+        a0 =
+            s0.lanewise(
+                FMA, w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0)), a0);
+        int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
+        FloatVector w1 =
+            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 1]);
+        a1 =
+            s1.lanewise(
+                FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1)), a1);
+        int k2 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 2) * SIZE;
+        FloatVector w2 =
+            w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
+        FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 2]);
+        a0 =
+            s2.lanewise(
+                FMA, w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k2)), a0);
+        int k3 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 3) * SIZE;
+        FloatVector w3 =
+            w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
+        FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 3]);
+        a1 =
+            s3.lanewise(
+                FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k3)), a1);
+        w = w.lanewise(LSHR, 16);
+        group += 4;
+        scale += 4;
+      }
+    }
+    return a0.add(a1).reduceLanes(ADD);
+  }
+
+  @Override
+  void addFour(
+      long block,
+      int count,
+      float[] x,
+      int xFrom,
+      int xStride,
+      float[] y,
+      int yFrom,
+      int yStride,
+      float[] scales) {
+    IntVector n0 = Lanes.nibble(0);
+    IntVector n1 = Lanes.nibble(1);
+    IntVector n2 = Lanes.nibble(2);
+    IntVector n3 = Lanes.nibble(3);
+    IntVector e0 = Lanes.exponent(0);
+    IntVector e1 = Lanes.exponent(1);
+    IntVector e2 = Lanes.exponent(2);
+    IntVector e3 = Lanes.exponent(3);
+    FloatVector z0 = Lanes.zero(0);
+    FloatVector z1 = Lanes.zero(1);
+    FloatVector z2 = Lanes.zero(2);
+    FloatVector z3 = Lanes.zero(3);
+    int x1 = xFrom + xStride;
+    int x2 = x1 + xStride;
+    int x3 = x2 + xStride;
+    FloatVector a0 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector a1 = a0;
+    FloatVector b0 = a0;
+    FloatVector b1 = a0;
+    FloatVector c0 = a0;
+    FloatVector c1 = a0;
+    FloatVector d0 = a0;
+    FloatVector d1 = a0;
+    long group = block * perBlock;
+    int scale = 0;
+    for (int i = 0; i < count; i++) {
+      IntVector w =
+          IntVector.fromMemorySegment(Lanes.INTS, codes, (block + i) * BLOCK, Lanes.ORDER);
+      for (int half = 0; half < 2; half++) {
+        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
+        FloatVector w0 =
+            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scales[scale]);
+        a0 =
+            s0.lanewise(
+                FMA, w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0)), a0);
+        b0 =
+            s0.lanewise(FMA, w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k0)), b0);
+        c0 =
+            s0.lanewise(FMA, w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k0)), c0);
+        d0 =
+            s0.lanewise(FMA, w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k0)), d0);
+        int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
+        FloatVector w1 =
+            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 1]);
+        a1 =
+            s1.lanewise(
+                FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1)), a1);
+        b1 =
+            s1.lanewise(FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k1)), b1);
+        c1 =
+            s1.lanewise(FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k1)), c1);
+        d1 =
+            s1.lanewise(FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k1)), d1);
+        int k2 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 2) * SIZE;
+        FloatVector w2 =
+            w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
+        FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 2]);
+        a0 =
+            s2.lanewise(
+                FMA, w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k2)), a0);
+        b0 =
+            s2.lanewise(FMA, w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k2)), b0);
+        c0 =
+            s2.lanewise(FMA, w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k2)), c0);
+        d0 =
+            s2.lanewise(FMA, w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k2)), d0);
+        int k3 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 3) * SIZE;
+        FloatVector w3 =
+            w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
+        FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 3]);
+        a1 =
+            s3.lanewise(
+                FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k3)), a1);
+        b1 =
+            s3.lanewise(FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k3)), b1);
+        c1 =
+            s3.lanewise(FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k3)), c1);
+        d1 =
+            s3.lanewise(FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k3)), d1);
+        w = w.lanewise(LSHR, 16);
+        group += 4;
+        scale += 4;
+      }
+    }
+    y[yFrom] += a0.add(a1).reduceLanes(ADD);
+    y[yFrom + yStride] += b0.add(b1).reduceLanes(ADD);
+    y[yFrom + 2 * yStride] += c0.add(c1).reduceLanes(ADD);
+    y[yFrom + 3 * yStride] += d0.add(d1).reduceLanes(ADD);
+  }
+}

@@ -1,0 +1,226 @@
+package dev.warpwright.kernels.cpu.sparse;
+
+import dev.warpwright.kernels.cpu.HostDevice;
+import dev.warpwright.kernels.cpu.HugePages;
+import dev.warpwright.kernels.sparse.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * A dense matrix in tiles of {@link #TILE} rows: weights of one column side by side, so that a lane
+ * is an output row and nothing is ever summed across lanes.
+ *
+ * <p>Columns form groups. The products of a group are added with fused multiply-adds in the order
+ * of columns, and each group's sum, times its scale, to the output in the order of groups. A single
+ * row of x is multiplied while the weights are decoded; for more rows a group is decoded once into
+ * a panel. Both add in the same order and give the same bits.
+ */
+abstract class TileMatrix extends VectorMatrix {
+  /** Rows of a tile: four vectors, whose sums are independent of one another. */
+  static final int TILE = 4 * Lanes.COUNT;
+
+  /** From this many rows of x on, a panel is worth being written. */
+  private static final int PANEL_ROWS = 4;
+
+  /** Most rows of x that one panel serves: their sums stay in the first cache levels. */
+  private static final int BLOCK_ROWS = 64;
+
+  /** Places in the scratch memory: sums of a block, scales and weights of a panel. */
+  private static final int SCALES = BLOCK_ROWS * TILE;
+
+  private static final int PANEL = SCALES + TILE;
+
+  private final Arena arena = Arena.ofShared();
+  private final int group;
+  private final int groups;
+
+  /**
+   * A matrix whose groups have {@code group} columns.
+   *
+   * @param bytes memory that the subclass allocates
+   */
+  TileMatrix(HostDevice device, WeightMatrix matrix, int group, long bytes) {
+    super(device, matrix, bytes);
+    this.group = group;
+    this.groups = groups(matrix, group);
+  }
+
+  static int tiles(WeightMatrix matrix) {
+    return (matrix.rows() + TILE - 1) / TILE;
+  }
+
+  static int groups(WeightMatrix matrix, int group) {
+    return (matrix.columns() + group - 1) / group;
+  }
+
+  /** Zeroed memory that lives as long as the matrix. */
+  final MemorySegment allocate(long bytes) {
+    MemorySegment memory = arena.allocate(bytes, 64);
+    HugePages.advise(memory);
+    return memory;
+  }
+
+  /** Groups of a row. */
+  final int groups() {
+    return groups;
+  }
+
+  @Override
+  public final int units() {
+    return (rows() + TILE - 1) / TILE;
+  }
+
+  @Override
+  public final int firstRow(int unit) {
+    return (int) Math.min((long) unit * TILE, rows());
+  }
+
+  @Override
+  public final void multiply(
+      int fromUnit,
+      int toUnit,
+      int m,
+      float[] x,
+      int xFrom,
+      int xStride,
+      float[] y,
+      int yFrom,
+      int yStride,
+      float[] scratch) {
+    for (int tile = fromUnit; tile < toUnit; tile++) {
+      int first = firstRow(tile);
+      int count = firstRow(tile + 1) - first;
+      for (int from = 0; from < m; from += BLOCK_ROWS) {
+        int block = Math.min(BLOCK_ROWS, m - from);
+        int xBlock = xFrom + from * xStride;
+        if (block < PANEL_ROWS) {
+          for (int i = 0; i < block; i++) {
+            multiply(tile, x, xBlock + i * xStride, scratch, i * TILE);
+          }
+        } else {
+          multiplyPanels(tile, block, x, xBlock, xStride, scratch);
+        }
+        for (int i = 0; i < block; i++) {
+          System.arraycopy(scratch, i * TILE, y, yFrom + (from + i) * yStride + first, count);
+        }
+      }
+    }
+  }
+
+  /** Products of one tile with one row of x, to {@code out[outFrom … outFrom + TILE − 1]}. */
+  abstract void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom);
+
+  /**
+   * Decodes one group of a tile.
+   *
+   * @param into receives {@code [columns of the group, TILE]} weights before scaling
+   * @param at where
+   * @param scales where the scales of the rows go in {@code into}; ones if not written
+   */
+  abstract void decode(int tile, int number, float[] into, int at, int scales);
+
+  private void multiplyPanels(int tile, int m, float[] x, int xFrom, int xStride, float[] scratch) {
+    Arrays.fill(scratch, 0, m * TILE, 0f);
+    Arrays.fill(scratch, SCALES, SCALES + TILE, 1f);
+    for (int g = 0; g < groups; g++) {
+      decode(tile, g, scratch, PANEL, SCALES);
+      int xGroup = xFrom + g * group;
+      int i = 0;
+      for (; i + 4 <= m; i += 4) {
+        addFour(x, xGroup + i * xStride, xStride, scratch, i * TILE);
+      }
+      for (; i < m; i++) {
+        addOne(x, xGroup + i * xStride, scratch, i * TILE);
+      }
+    }
+  }
+
+  private void addOne(float[] x, int xFrom, float[] scratch, int sums) {
+    for (int lane = 0; lane < TILE; lane += Lanes.COUNT) {
+      FloatVector t = FloatVector.zero(Lanes.FLOATS);
+      for (int k = 0; k < group; k++) {
+        FloatVector w = FloatVector.fromArray(Lanes.FLOATS, scratch, PANEL + k * TILE + lane);
+        t = w.fma(FloatVector.broadcast(Lanes.FLOATS, x[xFrom + k]), t);
+      }
+      add(t, scratch, lane, sums);
+    }
+  }
+
+  private static void add(FloatVector t, float[] scratch, int lane, int sums) {
+    t.fma(
+            FloatVector.fromArray(Lanes.FLOATS, scratch, SCALES + lane),
+            FloatVector.fromArray(Lanes.FLOATS, scratch, sums + lane))
+        .intoArray(scratch, sums + lane);
+  }
+
+  /** Four rows of x by four vectors of weights: sixteen sums in registers. */
+  private void addFour(float[] x, int xFrom, int xStride, float[] scratch, int sums) {
+    int lanes = Lanes.COUNT;
+    FloatVector a0 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector a1 = a0;
+    FloatVector a2 = a0;
+    FloatVector a3 = a0;
+    FloatVector b0 = a0;
+    FloatVector b1 = a0;
+    FloatVector b2 = a0;
+    FloatVector b3 = a0;
+    FloatVector c0 = a0;
+    FloatVector c1 = a0;
+    FloatVector c2 = a0;
+    FloatVector c3 = a0;
+    FloatVector d0 = a0;
+    FloatVector d1 = a0;
+    FloatVector d2 = a0;
+    FloatVector d3 = a0;
+    for (int k = 0; k < group; k++) {
+      int at = PANEL + k * TILE;
+      FloatVector w0 = FloatVector.fromArray(Lanes.FLOATS, scratch, at);
+      FloatVector w1 = FloatVector.fromArray(Lanes.FLOATS, scratch, at + lanes);
+      FloatVector w2 = FloatVector.fromArray(Lanes.FLOATS, scratch, at + 2 * lanes);
+      FloatVector w3 = FloatVector.fromArray(Lanes.FLOATS, scratch, at + 3 * lanes);
+      FloatVector xa = FloatVector.broadcast(Lanes.FLOATS, x[xFrom + k]);
+      a0 = w0.fma(xa, a0);
+      a1 = w1.fma(xa, a1);
+      a2 = w2.fma(xa, a2);
+      a3 = w3.fma(xa, a3);
+      FloatVector xb = FloatVector.broadcast(Lanes.FLOATS, x[xFrom + xStride + k]);
+      b0 = w0.fma(xb, b0);
+      b1 = w1.fma(xb, b1);
+      b2 = w2.fma(xb, b2);
+      b3 = w3.fma(xb, b3);
+      FloatVector xc = FloatVector.broadcast(Lanes.FLOATS, x[xFrom + 2 * xStride + k]);
+      c0 = w0.fma(xc, c0);
+      c1 = w1.fma(xc, c1);
+      c2 = w2.fma(xc, c2);
+      c3 = w3.fma(xc, c3);
+      FloatVector xd = FloatVector.broadcast(Lanes.FLOATS, x[xFrom + 3 * xStride + k]);
+      d0 = w0.fma(xd, d0);
+      d1 = w1.fma(xd, d1);
+      d2 = w2.fma(xd, d2);
+      d3 = w3.fma(xd, d3);
+    }
+    add(a0, scratch, 0, sums);
+    add(a1, scratch, lanes, sums);
+    add(a2, scratch, 2 * lanes, sums);
+    add(a3, scratch, 3 * lanes, sums);
+    add(b0, scratch, 0, sums + TILE);
+    add(b1, scratch, lanes, sums + TILE);
+    add(b2, scratch, 2 * lanes, sums + TILE);
+    add(b3, scratch, 3 * lanes, sums + TILE);
+    add(c0, scratch, 0, sums + 2 * TILE);
+    add(c1, scratch, lanes, sums + 2 * TILE);
+    add(c2, scratch, 2 * lanes, sums + 2 * TILE);
+    add(c3, scratch, 3 * lanes, sums + 2 * TILE);
+    add(d0, scratch, 0, sums + 3 * TILE);
+    add(d1, scratch, lanes, sums + 3 * TILE);
+    add(d2, scratch, 2 * lanes, sums + 3 * TILE);
+    add(d3, scratch, 3 * lanes, sums + 3 * TILE);
+  }
+
+  @Override
+  protected void release() {
+    arena.close();
+  }
+}

@@ -1,0 +1,294 @@
+package dev.warpwright.kernels.cpu.sparse;
+
+import static jdk.incubator.vector.VectorOperators.AND;
+import static jdk.incubator.vector.VectorOperators.FMA;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.MUL;
+import static jdk.incubator.vector.VectorOperators.OR;
+import static jdk.incubator.vector.VectorOperators.S2I;
+import static jdk.incubator.vector.VectorOperators.SUB;
+
+import dev.warpwright.kernels.cpu.HostDevice;
+import dev.warpwright.kernels.sparse.QuantMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+
+/**
+ * Symmetric 4-bit codes in tiles. A 32-bit lane holds eight consecutive weights of its row, as the
+ * canonical format does; the F16 scales of a group lie side by side in the order of rows.
+ */
+final class W4Matrix extends TileMatrix {
+  private static final int WORD = 8;
+
+  private final int words;
+  private final MemorySegment codes;
+  private final MemorySegment scales;
+
+  W4Matrix(HostDevice device, QuantMatrix matrix) {
+    int group = matrix.grouping().size();
+    long all = (long) tiles(matrix) * groups(matrix, group);
+    long codeBytes = all * group / WORD * TILE * Integer.BYTES;
+    long scaleBytes = all * TILE * Short.BYTES;
+    super(device, matrix, group, codeBytes + scaleBytes);
+    words = group / WORD;
+    codes = allocate(codeBytes);
+    scales = allocate(scaleBytes);
+    MemorySegment fromCodes = matrix.codes().segment();
+    MemorySegment fromScales = matrix.scales().segment();
+    for (int n = 0; n < rows(); n++) {
+      int lane = n % TILE;
+      for (int g = 0; g < groups(); g++) {
+        long from = (long) n * groups() + g;
+        long into = (long) (n / TILE) * groups() + g;
+        scales.set(
+            ValueLayout.JAVA_SHORT,
+            (into * TILE + lane) * Short.BYTES,
+            fromScales.get(ValueLayout.JAVA_SHORT_UNALIGNED, from * Short.BYTES));
+        for (int e = 0; e < words; e++) {
+          codes.set(
+              ValueLayout.JAVA_INT,
+              ((into * words + e) * TILE + lane) * Integer.BYTES,
+              fromCodes.get(ValueLayout.JAVA_INT_UNALIGNED, (from * words + e) * Integer.BYTES));
+        }
+      }
+    }
+  }
+
+  @Override
+  void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
+    int lanes = Lanes.COUNT;
+    int bytes = Lanes.INTS.vectorByteSize();
+    IntVector n0 = Lanes.nibble(0);
+    IntVector n1 = Lanes.nibble(1);
+    IntVector n2 = Lanes.nibble(2);
+    IntVector n3 = Lanes.nibble(3);
+    IntVector e0 = Lanes.exponent(0);
+    IntVector e1 = Lanes.exponent(1);
+    IntVector e2 = Lanes.exponent(2);
+    IntVector e3 = Lanes.exponent(3);
+    FloatVector z0 = Lanes.zero(0);
+    FloatVector z1 = Lanes.zero(1);
+    FloatVector z2 = Lanes.zero(2);
+    FloatVector z3 = Lanes.zero(3);
+    IntVector f16Bits = Lanes.f16Bits();
+    FloatVector f16Scale = Lanes.f16Scale();
+    FloatVector zero = FloatVector.zero(Lanes.FLOATS);
+    FloatVector y0 = zero;
+    FloatVector y1 = zero;
+    FloatVector y2 = zero;
+    FloatVector y3 = zero;
+    long code = (long) tile * groups() * words * 4 * bytes;
+    long scale = (long) tile * groups() * 2 * bytes;
+    int k = xFrom;
+    for (int g = 0; g < groups(); g++) {
+      FloatVector t0 = zero;
+      FloatVector t1 = zero;
+      FloatVector t2 = zero;
+      FloatVector t3 = zero;
+      for (int e = 0; e < words; e++) {
+        IntVector w0 = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
+        IntVector w1 = IntVector.fromMemorySegment(Lanes.INTS, codes, code + bytes, Lanes.ORDER);
+        IntVector w2 =
+            IntVector.fromMemorySegment(Lanes.INTS, codes, code + 2 * bytes, Lanes.ORDER);
+        IntVector w3 =
+            IntVector.fromMemorySegment(Lanes.INTS, codes, code + 3 * bytes, Lanes.ORDER);
+        code += 4 * bytes;
+        for (int half = 0; half < 2; half++) {
+          FloatVector x0 = FloatVector.broadcast(Lanes.FLOATS, x[k]);
+          t0 =
+              w0.lanewise(AND, n0)
+                  .lanewise(OR, e0)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z0)
+                  .lanewise(FMA, x0, t0);
+          t1 =
+              w1.lanewise(AND, n0)
+                  .lanewise(OR, e0)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z0)
+                  .lanewise(FMA, x0, t1);
+          t2 =
+              w2.lanewise(AND, n0)
+                  .lanewise(OR, e0)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z0)
+                  .lanewise(FMA, x0, t2);
+          t3 =
+              w3.lanewise(AND, n0)
+                  .lanewise(OR, e0)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z0)
+                  .lanewise(FMA, x0, t3);
+          FloatVector x1 = FloatVector.broadcast(Lanes.FLOATS, x[k + 1]);
+          t0 =
+              w0.lanewise(AND, n1)
+                  .lanewise(OR, e1)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z1)
+                  .lanewise(FMA, x1, t0);
+          t1 =
+              w1.lanewise(AND, n1)
+                  .lanewise(OR, e1)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z1)
+                  .lanewise(FMA, x1, t1);
+          t2 =
+              w2.lanewise(AND, n1)
+                  .lanewise(OR, e1)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z1)
+                  .lanewise(FMA, x1, t2);
+          t3 =
+              w3.lanewise(AND, n1)
+                  .lanewise(OR, e1)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z1)
+                  .lanewise(FMA, x1, t3);
+          FloatVector x2 = FloatVector.broadcast(Lanes.FLOATS, x[k + 2]);
+          t0 =
+              w0.lanewise(AND, n2)
+                  .lanewise(OR, e2)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z2)
+                  .lanewise(FMA, x2, t0);
+          t1 =
+              w1.lanewise(AND, n2)
+                  .lanewise(OR, e2)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z2)
+                  .lanewise(FMA, x2, t1);
+          t2 =
+              w2.lanewise(AND, n2)
+                  .lanewise(OR, e2)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z2)
+                  .lanewise(FMA, x2, t2);
+          t3 =
+              w3.lanewise(AND, n2)
+                  .lanewise(OR, e2)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z2)
+                  .lanewise(FMA, x2, t3);
+          FloatVector x3 = FloatVector.broadcast(Lanes.FLOATS, x[k + 3]);
+          t0 =
+              w0.lanewise(AND, n3)
+                  .lanewise(OR, e3)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z3)
+                  .lanewise(FMA, x3, t0);
+          t1 =
+              w1.lanewise(AND, n3)
+                  .lanewise(OR, e3)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z3)
+                  .lanewise(FMA, x3, t1);
+          t2 =
+              w2.lanewise(AND, n3)
+                  .lanewise(OR, e3)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z3)
+                  .lanewise(FMA, x3, t2);
+          t3 =
+              w3.lanewise(AND, n3)
+                  .lanewise(OR, e3)
+                  .reinterpretAsFloats()
+                  .lanewise(SUB, z3)
+                  .lanewise(FMA, x3, t3);
+          w0 = w0.lanewise(LSHR, 16);
+          w1 = w1.lanewise(LSHR, 16);
+          w2 = w2.lanewise(LSHR, 16);
+          w3 = w3.lanewise(LSHR, 16);
+          k += 4;
+        }
+      }
+      IntVector s0 =
+          (IntVector)
+              ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale, Lanes.ORDER)
+                  .convertShape(S2I, Lanes.INTS, 0);
+      y0 =
+          s0.lanewise(LSHL, 13)
+              .lanewise(AND, f16Bits)
+              .reinterpretAsFloats()
+              .lanewise(MUL, f16Scale)
+              .lanewise(FMA, t0, y0);
+      IntVector s1 =
+          (IntVector)
+              ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale + bytes / 2, Lanes.ORDER)
+                  .convertShape(S2I, Lanes.INTS, 0);
+      y1 =
+          s1.lanewise(LSHL, 13)
+              .lanewise(AND, f16Bits)
+              .reinterpretAsFloats()
+              .lanewise(MUL, f16Scale)
+              .lanewise(FMA, t1, y1);
+      IntVector s2 =
+          (IntVector)
+              ShortVector.fromMemorySegment(
+                      Lanes.SHORTS, scales, scale + 2 * bytes / 2, Lanes.ORDER)
+                  .convertShape(S2I, Lanes.INTS, 0);
+      y2 =
+          s2.lanewise(LSHL, 13)
+              .lanewise(AND, f16Bits)
+              .reinterpretAsFloats()
+              .lanewise(MUL, f16Scale)
+              .lanewise(FMA, t2, y2);
+      IntVector s3 =
+          (IntVector)
+              ShortVector.fromMemorySegment(
+                      Lanes.SHORTS, scales, scale + 3 * bytes / 2, Lanes.ORDER)
+                  .convertShape(S2I, Lanes.INTS, 0);
+      y3 =
+          s3.lanewise(LSHL, 13)
+              .lanewise(AND, f16Bits)
+              .reinterpretAsFloats()
+              .lanewise(MUL, f16Scale)
+              .lanewise(FMA, t3, y3);
+      scale += 2 * bytes;
+    }
+    y0.intoArray(out, outFrom);
+    y1.intoArray(out, outFrom + lanes);
+    y2.intoArray(out, outFrom + 2 * lanes);
+    y3.intoArray(out, outFrom + 3 * lanes);
+  }
+
+  @Override
+  void decode(int tile, int number, float[] into, int at, int scalesAt) {
+    long group = (long) tile * groups() + number;
+    for (int lane = 0; lane < TILE; lane += Lanes.COUNT) {
+      decodeScales(group, lane, into, scalesAt + lane);
+      for (int e = 0; e < words; e++) {
+        long code = ((group * words + e) * TILE + lane) * Integer.BYTES;
+        decodeWord(code, into, at + e * WORD * TILE + lane);
+      }
+    }
+  }
+
+  private void decodeScales(long group, int lane, float[] into, int at) {
+    long scale = (group * TILE + lane) * Short.BYTES;
+    IntVector bits =
+        (IntVector)
+            ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale, Lanes.ORDER)
+                .convertShape(S2I, Lanes.INTS, 0);
+    bits.lanewise(LSHL, 13)
+        .lanewise(AND, Lanes.f16Bits())
+        .reinterpretAsFloats()
+        .lanewise(MUL, Lanes.f16Scale())
+        .intoArray(into, at);
+  }
+
+  private void decodeWord(long code, float[] into, int at) {
+    IntVector w = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
+    for (int j = 0; j < WORD; j++) {
+      w.lanewise(AND, Lanes.nibble(0))
+          .lanewise(OR, Lanes.exponent(0))
+          .reinterpretAsFloats()
+          .lanewise(SUB, Lanes.zero(0))
+          .intoArray(into, at + j * TILE);
+      w = w.lanewise(LSHR, 4);
+    }
+  }
+}
