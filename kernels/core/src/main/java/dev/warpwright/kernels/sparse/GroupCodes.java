@@ -2,6 +2,7 @@ package dev.warpwright.kernels.sparse;
 
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -19,6 +20,15 @@ final class GroupCodes {
           "tensor",
           tensor == null ? "" : "on " + tensor.memory().place(),
           "host memory");
+    }
+  }
+
+  static void requireFinite(Tensor scales) {
+    for (long i = 0; i < scales.elements(); i++) {
+      float scale = scales.getFloat(i);
+      if (!Float.isFinite(scale)) {
+        throw new InvalidArgumentException("scales[" + i + "]", scale, "a finite number");
+      }
     }
   }
 

@@ -4,6 +4,7 @@ import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.Tensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param groupIndex I16 (unsigned) {@code [kept]}: which group of its row each kept group is; rises
  *     inside a row
  * @param codes U8 {@code [kept, codeBytes]}
- * @param scales F16 {@code [kept]}
+ * @param scales F16 {@code [kept]}; finite
  * @param zeros U8 {@code [kept]}, or null for a symmetric grouping
  */
 public record GroupSparseMatrix(
@@ -36,7 +37,7 @@ public record GroupSparseMatrix(
   /** Most groups of a row, so that an index fits in 16 bits. */
   public static final int MAX_GROUPS = 1 << 16;
 
-  /** Checks types, shapes, and every index. */
+  /** Checks types, shapes, every index, and that scales are finite. */
   public GroupSparseMatrix {
     Checks.between("columns", columns, 1, Integer.MAX_VALUE - 256);
     Checks.notNull("grouping", grouping);
@@ -57,7 +58,34 @@ public record GroupSparseMatrix(
     }
     GroupCodes.requireHost(codes, scales, zeros);
     GroupCodes.requireHost(rowStart, groupIndex, null);
+    GroupCodes.requireFinite(scales);
     requireIndices(rowStart, groupIndex, kept, grouping.groups(columns));
+  }
+
+  /** The same matrix with all groups kept; codes, scales and zeros are shared, not copied. */
+  public static GroupSparseMatrix of(QuantMatrix matrix) {
+    Checks.notNull("matrix", matrix);
+    Grouping grouping = matrix.grouping();
+    int groups = grouping.groups(matrix.columns());
+    long kept = (long) matrix.rows() * groups;
+    Arena arena = Arena.ofAuto();
+    Tensor rowStart = Tensor.allocate(arena, DType.I64, matrix.rows() + 1L);
+    for (int row = 0; row <= matrix.rows(); row++) {
+      rowStart.segment().setAtIndex(ValueLayout.JAVA_LONG, row, (long) row * groups);
+    }
+    Tensor groupIndex = Tensor.allocate(arena, DType.I16, kept);
+    for (long t = 0; t < kept; t++) {
+      groupIndex.segment().setAtIndex(ValueLayout.JAVA_SHORT, t, (short) (t % groups));
+    }
+    Tensor zeros = matrix.zeros();
+    return new GroupSparseMatrix(
+        matrix.columns(),
+        grouping,
+        rowStart,
+        groupIndex,
+        matrix.codes().reshape(kept, grouping.codeBytes()),
+        matrix.scales().reshape(kept),
+        zeros == null ? null : zeros.reshape(kept));
   }
 
   private static void requireIndices(Tensor rowStart, Tensor groupIndex, long kept, int groups) {

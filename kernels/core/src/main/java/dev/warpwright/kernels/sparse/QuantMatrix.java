@@ -12,13 +12,13 @@ import org.jspecify.annotations.Nullable;
  * @param columns input features; rows and groups a row follow from {@code scales}
  * @param grouping codes and groups
  * @param codes U8 {@code [rows, groups, codeBytes]}
- * @param scales F16 {@code [rows, groups]}
+ * @param scales F16 {@code [rows, groups]}; finite
  * @param zeros U8 {@code [rows, groups]}, or null for a symmetric grouping
  */
 public record QuantMatrix(
     int columns, Grouping grouping, Tensor codes, Tensor scales, @Nullable Tensor zeros)
     implements WeightMatrix {
-  /** Checks types and shapes. */
+  /** Checks types and shapes, and that scales are finite. */
   public QuantMatrix {
     Checks.between("columns", columns, 1, Integer.MAX_VALUE - 256);
     Checks.notNull("grouping", grouping);
@@ -34,6 +34,7 @@ public record QuantMatrix(
       Checks.tensor("zeros", zeros, DType.U8, rows, groups);
     }
     GroupCodes.requireHost(codes, scales, zeros);
+    GroupCodes.requireFinite(scales);
   }
 
   /** Rounds a dense matrix to {@code grouping}; see {@link GroupCodes#encode}. */

@@ -20,7 +20,7 @@ final class F16Matrix extends HalfMatrix {
   @Override
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
     int lanes = Lanes.COUNT;
-    int bytes = Lanes.INTS.vectorByteSize();
+    long bytes = Lanes.INTS.vectorByteSize();
     IntVector bits = Lanes.f16Bits();
     FloatVector scale = Lanes.f16Scale();
     FloatVector zero = FloatVector.zero(Lanes.FLOATS);
@@ -36,10 +36,10 @@ final class F16Matrix extends HalfMatrix {
       FloatVector t2 = zero;
       FloatVector t3 = zero;
       for (int u = 0; u < GROUP; u += 2) {
-        IntVector w0 = load(at);
-        IntVector w1 = load(at + bytes);
-        IntVector w2 = load(at + 2 * bytes);
-        IntVector w3 = load(at + 3 * bytes);
+        IntVector w0 = IntVector.fromMemorySegment(Lanes.INTS, words, at, Lanes.ORDER);
+        IntVector w1 = IntVector.fromMemorySegment(Lanes.INTS, words, at + bytes, Lanes.ORDER);
+        IntVector w2 = IntVector.fromMemorySegment(Lanes.INTS, words, at + 2 * bytes, Lanes.ORDER);
+        IntVector w3 = IntVector.fromMemorySegment(Lanes.INTS, words, at + 3 * bytes, Lanes.ORDER);
         at += 4 * bytes;
         FloatVector even = FloatVector.broadcast(Lanes.FLOATS, x[k++]);
         t0 =
@@ -107,17 +107,15 @@ final class F16Matrix extends HalfMatrix {
     y3.intoArray(out, outFrom + 3 * lanes);
   }
 
-  private IntVector load(long at) {
-    return IntVector.fromMemorySegment(Lanes.INTS, words, at, Lanes.ORDER);
-  }
-
   @Override
   void decode(int tile, int number, float[] into, int at, int scales) {
     IntVector bits = Lanes.f16Bits();
     FloatVector scale = Lanes.f16Scale();
     long from = offset(tile, number);
     for (int word = 0; word < GROUP / 2 * TILE; word += Lanes.COUNT) {
-      IntVector w = load(from + (long) word * Integer.BYTES);
+      IntVector w =
+          IntVector.fromMemorySegment(
+              Lanes.INTS, words, from + (long) word * Integer.BYTES, Lanes.ORDER);
       int even = at + word / TILE * 2 * TILE + word % TILE;
       w.lanewise(LSHL, 16)
           .lanewise(ASHR, 3)

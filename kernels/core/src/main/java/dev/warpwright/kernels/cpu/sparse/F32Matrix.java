@@ -30,7 +30,7 @@ final class F32Matrix extends TileMatrix {
   @Override
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
     int lanes = Lanes.COUNT;
-    int bytes = Lanes.FLOATS.vectorByteSize();
+    long bytes = Lanes.FLOATS.vectorByteSize();
     FloatVector zero = FloatVector.zero(Lanes.FLOATS);
     FloatVector y0 = zero;
     FloatVector y1 = zero;
@@ -45,10 +45,16 @@ final class F32Matrix extends TileMatrix {
       FloatVector t3 = zero;
       for (int u = 0; u < GROUP; u++) {
         FloatVector xk = FloatVector.broadcast(Lanes.FLOATS, x[k++]);
-        t0 = load(at).fma(xk, t0);
-        t1 = load(at + bytes).fma(xk, t1);
-        t2 = load(at + 2 * bytes).fma(xk, t2);
-        t3 = load(at + 3 * bytes).fma(xk, t3);
+        t0 = FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at, Lanes.ORDER).fma(xk, t0);
+        t1 =
+            FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at + bytes, Lanes.ORDER)
+                .fma(xk, t1);
+        t2 =
+            FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at + 2 * bytes, Lanes.ORDER)
+                .fma(xk, t2);
+        t3 =
+            FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at + 3 * bytes, Lanes.ORDER)
+                .fma(xk, t3);
         at += 4 * bytes;
       }
       y0 = y0.add(t0);
@@ -60,10 +66,6 @@ final class F32Matrix extends TileMatrix {
     y1.intoArray(out, outFrom + lanes);
     y2.intoArray(out, outFrom + 2 * lanes);
     y3.intoArray(out, outFrom + 3 * lanes);
-  }
-
-  private FloatVector load(long at) {
-    return FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at, Lanes.ORDER);
   }
 
   @Override

@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
@@ -184,6 +185,7 @@ abstract class GroupMatrix extends VectorMatrix {
 
   private void decodeScales(long first, int count, float[] into) {
     IntVector bits = Lanes.f16Bits();
+    FloatVector scale = Lanes.f16Scale();
     for (int i = 0; i < count; i += Lanes.COUNT) {
       ((IntVector)
               ShortVector.fromMemorySegment(
@@ -192,7 +194,7 @@ abstract class GroupMatrix extends VectorMatrix {
           .lanewise(LSHL, 13)
           .lanewise(AND, bits)
           .reinterpretAsFloats()
-          .lanewise(MUL, Lanes.f16Scale())
+          .lanewise(MUL, scale)
           .intoArray(into, i);
     }
   }

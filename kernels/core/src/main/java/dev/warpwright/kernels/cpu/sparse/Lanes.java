@@ -4,6 +4,7 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /** The vectors that layouts are made for: the widest of this machine. */
@@ -30,6 +31,10 @@ final class Lanes {
   private static final int[] UPPER_HALF = {0xFFFF0000};
   private static final int[] F16_BITS = {0x8FFFE000};
   private static final float[] F16_SCALE = {0x1p112f};
+
+  private static final VectorShuffle<Float> FOLD_8 = fold(8);
+  private static final VectorShuffle<Float> FOLD_4 = fold(4);
+  private static final VectorShuffle<Float> FOLD_2 = fold(2);
 
   private Lanes() {}
 
@@ -67,5 +72,24 @@ final class Lanes {
   /** Corrects the exponent of those bits as a float; exact for subnormal numbers too. */
   static FloatVector f16Scale() {
     return FloatVector.broadcast(FLOATS, F16_SCALE[0]);
+  }
+
+  /** The sum of all lanes, in an order that does not depend on how the code is compiled. */
+  static float sum(FloatVector v) {
+    FloatVector sum = v;
+    if (COUNT > 8) {
+      sum = sum.add(sum.rearrange(FOLD_8));
+    }
+    if (COUNT > 4) {
+      sum = sum.add(sum.rearrange(FOLD_4));
+    }
+    if (COUNT > 2) {
+      sum = sum.add(sum.rearrange(FOLD_2));
+    }
+    return sum.lane(0) + sum.lane(1);
+  }
+
+  private static VectorShuffle<Float> fold(int distance) {
+    return VectorShuffle.fromOp(FLOATS, lane -> (lane ^ distance) & (COUNT - 1));
   }
 }

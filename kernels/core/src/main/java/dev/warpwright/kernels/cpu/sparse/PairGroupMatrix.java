@@ -1,6 +1,5 @@
 package dev.warpwright.kernels.cpu.sparse;
 
-import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.AND;
 import static jdk.incubator.vector.VectorOperators.FMA;
 import static jdk.incubator.vector.VectorOperators.LSHR;
@@ -77,7 +76,7 @@ final class PairGroupMatrix extends GroupMatrix {
         scale += 2;
       }
     }
-    return a0.add(a1).reduceLanes(ADD);
+    return Lanes.sum(a0.add(a1));
   }
 
   @Override
@@ -201,9 +200,9 @@ final class PairGroupMatrix extends GroupMatrix {
         scale += 2;
       }
     }
-    y[yFrom] += a0.add(a1).reduceLanes(ADD);
-    y[yFrom + yStride] += b0.add(b1).reduceLanes(ADD);
-    y[yFrom + 2 * yStride] += c0.add(c1).reduceLanes(ADD);
-    y[yFrom + 3 * yStride] += d0.add(d1).reduceLanes(ADD);
+    y[yFrom] += Lanes.sum(a0.add(a1));
+    y[yFrom + yStride] += Lanes.sum(b0.add(b1));
+    y[yFrom + 2 * yStride] += Lanes.sum(c0.add(c1));
+    y[yFrom + 3 * yStride] += Lanes.sum(d0.add(d1));
   }
 }

@@ -27,10 +27,11 @@ abstract class TileMatrix extends VectorMatrix {
   /** Most rows of x that one panel serves: their sums stay in the first cache levels. */
   private static final int BLOCK_ROWS = 64;
 
-  /** Places in the scratch memory: sums of a block, scales and weights of a panel. */
+  /** Places in the scratch memory, behind the sums of a block of rows. */
   private static final int SCALES = BLOCK_ROWS * TILE;
 
-  private static final int PANEL = SCALES + TILE;
+  private static final int PRODUCTS = SCALES + TILE;
+  private static final int PANEL = PRODUCTS + 4 * TILE;
 
   private final Arena arena = Arena.ofShared();
   private final int group;
@@ -144,15 +145,18 @@ abstract class TileMatrix extends VectorMatrix {
         FloatVector w = FloatVector.fromArray(Lanes.FLOATS, scratch, PANEL + k * TILE + lane);
         t = w.fma(FloatVector.broadcast(Lanes.FLOATS, x[xFrom + k]), t);
       }
-      add(t, scratch, lane, sums);
+      t.intoArray(scratch, PRODUCTS + lane);
     }
+    addProducts(1, scratch, sums);
   }
 
-  private static void add(FloatVector t, float[] scratch, int lane, int sums) {
-    t.fma(
-            FloatVector.fromArray(Lanes.FLOATS, scratch, SCALES + lane),
-            FloatVector.fromArray(Lanes.FLOATS, scratch, sums + lane))
-        .intoArray(scratch, sums + lane);
+  /** Adds the products of a group, times its scales, to the sums of {@code m} rows of x. */
+  private static void addProducts(int m, float[] scratch, int sums) {
+    for (int i = 0; i < m * TILE; i += Lanes.COUNT) {
+      FloatVector t = FloatVector.fromArray(Lanes.FLOATS, scratch, PRODUCTS + i);
+      FloatVector s = FloatVector.fromArray(Lanes.FLOATS, scratch, SCALES + i % TILE);
+      t.fma(s, FloatVector.fromArray(Lanes.FLOATS, scratch, sums + i)).intoArray(scratch, sums + i);
+    }
   }
 
   /** Four rows of x by four vectors of weights: sixteen sums in registers. */
@@ -201,22 +205,23 @@ abstract class TileMatrix extends VectorMatrix {
       d2 = w2.fma(xd, d2);
       d3 = w3.fma(xd, d3);
     }
-    add(a0, scratch, 0, sums);
-    add(a1, scratch, lanes, sums);
-    add(a2, scratch, 2 * lanes, sums);
-    add(a3, scratch, 3 * lanes, sums);
-    add(b0, scratch, 0, sums + TILE);
-    add(b1, scratch, lanes, sums + TILE);
-    add(b2, scratch, 2 * lanes, sums + TILE);
-    add(b3, scratch, 3 * lanes, sums + TILE);
-    add(c0, scratch, 0, sums + 2 * TILE);
-    add(c1, scratch, lanes, sums + 2 * TILE);
-    add(c2, scratch, 2 * lanes, sums + 2 * TILE);
-    add(c3, scratch, 3 * lanes, sums + 2 * TILE);
-    add(d0, scratch, 0, sums + 3 * TILE);
-    add(d1, scratch, lanes, sums + 3 * TILE);
-    add(d2, scratch, 2 * lanes, sums + 3 * TILE);
-    add(d3, scratch, 3 * lanes, sums + 3 * TILE);
+    a0.intoArray(scratch, PRODUCTS);
+    a1.intoArray(scratch, PRODUCTS + lanes);
+    a2.intoArray(scratch, PRODUCTS + 2 * lanes);
+    a3.intoArray(scratch, PRODUCTS + 3 * lanes);
+    b0.intoArray(scratch, PRODUCTS + TILE);
+    b1.intoArray(scratch, PRODUCTS + TILE + lanes);
+    b2.intoArray(scratch, PRODUCTS + TILE + 2 * lanes);
+    b3.intoArray(scratch, PRODUCTS + TILE + 3 * lanes);
+    c0.intoArray(scratch, PRODUCTS + 2 * TILE);
+    c1.intoArray(scratch, PRODUCTS + 2 * TILE + lanes);
+    c2.intoArray(scratch, PRODUCTS + 2 * TILE + 2 * lanes);
+    c3.intoArray(scratch, PRODUCTS + 2 * TILE + 3 * lanes);
+    d0.intoArray(scratch, PRODUCTS + 3 * TILE);
+    d1.intoArray(scratch, PRODUCTS + 3 * TILE + lanes);
+    d2.intoArray(scratch, PRODUCTS + 3 * TILE + 2 * lanes);
+    d3.intoArray(scratch, PRODUCTS + 3 * TILE + 3 * lanes);
+    addProducts(4, scratch, sums);
   }
 
   @Override

@@ -61,7 +61,7 @@ final class W4Matrix extends TileMatrix {
   @Override
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
     int lanes = Lanes.COUNT;
-    int bytes = Lanes.INTS.vectorByteSize();
+    long bytes = Lanes.INTS.vectorByteSize();
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
     IntVector n2 = Lanes.nibble(2);
@@ -257,38 +257,35 @@ final class W4Matrix extends TileMatrix {
 
   @Override
   void decode(int tile, int number, float[] into, int at, int scalesAt) {
+    IntVector nibble = Lanes.nibble(0);
+    IntVector exponent = Lanes.exponent(0);
+    FloatVector zero = Lanes.zero(0);
+    IntVector f16Bits = Lanes.f16Bits();
+    FloatVector f16Scale = Lanes.f16Scale();
     long group = (long) tile * groups() + number;
     for (int lane = 0; lane < TILE; lane += Lanes.COUNT) {
-      decodeScales(group, lane, into, scalesAt + lane);
+      long scale = (group * TILE + lane) * Short.BYTES;
+      IntVector s =
+          (IntVector)
+              ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale, Lanes.ORDER)
+                  .convertShape(S2I, Lanes.INTS, 0);
+      s.lanewise(LSHL, 13)
+          .lanewise(AND, f16Bits)
+          .reinterpretAsFloats()
+          .lanewise(MUL, f16Scale)
+          .intoArray(into, scalesAt + lane);
       for (int e = 0; e < words; e++) {
         long code = ((group * words + e) * TILE + lane) * Integer.BYTES;
-        decodeWord(code, into, at + e * WORD * TILE + lane);
+        IntVector w = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
+        for (int j = 0; j < WORD; j++) {
+          w.lanewise(AND, nibble)
+              .lanewise(OR, exponent)
+              .reinterpretAsFloats()
+              .lanewise(SUB, zero)
+              .intoArray(into, at + (e * WORD + j) * TILE + lane);
+          w = w.lanewise(LSHR, 4);
+        }
       }
-    }
-  }
-
-  private void decodeScales(long group, int lane, float[] into, int at) {
-    long scale = (group * TILE + lane) * Short.BYTES;
-    IntVector bits =
-        (IntVector)
-            ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale, Lanes.ORDER)
-                .convertShape(S2I, Lanes.INTS, 0);
-    bits.lanewise(LSHL, 13)
-        .lanewise(AND, Lanes.f16Bits())
-        .reinterpretAsFloats()
-        .lanewise(MUL, Lanes.f16Scale())
-        .intoArray(into, at);
-  }
-
-  private void decodeWord(long code, float[] into, int at) {
-    IntVector w = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
-    for (int j = 0; j < WORD; j++) {
-      w.lanewise(AND, Lanes.nibble(0))
-          .lanewise(OR, Lanes.exponent(0))
-          .reinterpretAsFloats()
-          .lanewise(SUB, Lanes.zero(0))
-          .intoArray(into, at + j * TILE);
-      w = w.lanewise(LSHR, 4);
     }
   }
 }
