@@ -2,6 +2,7 @@ package dev.warpwright.kernels.sparse;
 
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelPlan;
 import dev.warpwright.kernels.Tensor;
@@ -10,7 +11,8 @@ import dev.warpwright.kernels.Tensor;
  * Product with the transpose of a weight matrix, {@code y[m, n] = Σ_k x[m, k] · W[n, k]}.
  *
  * <p>For quantised formats W is what {@link WeightMatrix#decodeRow} gives, so {@code y[m, n] = Σ_t
- * s_t (Σ_u q_{t,u} x[m, G·c_t+u] − z_t Σ_u x[m, G·c_t+u])} over the stored groups t of row n.
+ * s_t (Σ_u q_{t,u} x[m, G·c_t+u] − z_t Σ_u x[m, G·c_t+u])} over the stored groups t of row n. What
+ * a NaN or an infinity in x adds where groups are left out, nothing or NaN, is not defined.
  * Elements of x behind the last column are never read. Sums are F32 in an order that depends on the
  * shape of W only: a row of y has the same bits whatever else is in the batch, and in every run on
  * one provider.
@@ -39,20 +41,7 @@ public abstract class MatrixProduct extends KernelPlan {
   public final void run(PreparedMatrix w, Tensor x, Tensor y) {
     begin();
     try {
-      Checks.notNull("w", w);
-      Checks.that(
-          w.device() == device(),
-          "w.device",
-          w.device().place(),
-          "the plan's own " + device().place());
-      Checks.that(w.isOpen(), "w", "closed", "open weights");
-      Checks.that(
-          w.rows() == spec.outputs() && w.columns() == spec.inputs(),
-          "w.shape",
-          "[" + w.rows() + ", " + w.columns() + "]",
-          "[" + spec.outputs() + ", " + spec.inputs() + "]");
-      Checks.that(
-          w.format().equals(spec.format()), "w.format", w.format(), spec.format().toString());
+      requireWeights(w);
       Checks.notNull("x", x);
       Checks.that(x.rank() == 2, "x.rank", x.rank(), "2");
       long rows = Checks.between("x.shape[0]", x.size(0), 0, spec.maxRows());
@@ -65,6 +54,25 @@ public abstract class MatrixProduct extends KernelPlan {
       launched(w.bytes() + x.bytes() + y.bytes());
     } finally {
       end();
+    }
+  }
+
+  /** Texts are made for a refusal only: {@code run} must not allocate. */
+  private void requireWeights(PreparedMatrix w) {
+    Checks.notNull("w", w);
+    if (w.device() != device()) {
+      throw new InvalidArgumentException(
+          "w.device", w.device().place(), "the plan's own " + device().place());
+    }
+    Checks.that(w.isOpen(), "w", "closed", "open weights");
+    if (w.rows() != spec.outputs() || w.columns() != spec.inputs()) {
+      throw new InvalidArgumentException(
+          "w.shape",
+          "[" + w.rows() + ", " + w.columns() + "]",
+          "[" + spec.outputs() + ", " + spec.inputs() + "]");
+    }
+    if (!w.format().equals(spec.format())) {
+      throw new InvalidArgumentException("w.format", w.format(), spec.format().toString());
     }
   }
 

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@SuppressWarnings("NullAway") // nulls are passed to see them refused
 class FormatsTest {
   private static final Grouping G8 = Grouping.w4(8);
   private final Refusals refusals = new Refusals();
@@ -96,7 +97,7 @@ class FormatsTest {
     Tensor zeros = Tensor.wrap(new byte[4], DType.U8, 2, 2);
     Grouping asymmetric = new Grouping(4, 8, false);
     refused("columns", "0", "1..2147483391", () -> new QuantMatrix(0, G8, codes, scales, null));
-    refused("grouping", "null", "not null", () -> new QuantMatrix(9, nul(), codes, scales, null));
+    refused("grouping", "null", "not null", () -> new QuantMatrix(9, null, codes, scales, null));
     refused("scales.shape", "[2, 2]", "[2, 1]", () -> new QuantMatrix(8, G8, codes, scales, null));
     refused(
         "codes.shape",
@@ -127,7 +128,7 @@ class FormatsTest {
 
   @Test
   void refusesMalformedRowStarts() {
-    refused("rowStart", "null", "not null", () -> sparse(nul(), index(0), scales(1)));
+    refused("rowStart", "null", "not null", () -> sparse(null, index(0), scales(1)));
     refused(
         "rowStart.shape[0]", "1", "2..2147483647", () -> sparse(starts(0), index(0), scales(1)));
     refused("rowStart[0]", "1", "0", () -> sparse(starts(1, 1), index(0), scales(1)));
@@ -144,7 +145,7 @@ class FormatsTest {
 
   @Test
   void refusesMalformedGroupIndices() {
-    refused("groupIndex", "null", "not null", () -> sparse(starts(0, 1), nul(), scales(1)));
+    refused("groupIndex", "null", "not null", () -> sparse(starts(0, 1), null, scales(1)));
     refused("groupIndex[0]", "3", "0..2", () -> sparse(starts(0, 1), index(3), scales(1)));
     refused("groupIndex[1]", "1", "2..2", () -> sparse(starts(0, 2), index(1, 1), scales(2)));
     refused("groupIndex[1]", "0", "2..2", () -> sparse(starts(0, 2), index(1, 0), scales(2)));
@@ -237,11 +238,5 @@ class FormatsTest {
       String allowed,
       org.junit.jupiter.api.function.Executable call) {
     refusals.assertRefused(argument, value, allowed, call);
-  }
-
-  /** A null for calls that must refuse it. */
-  @SuppressWarnings("NullAway")
-  private static <T> T nul() {
-    return null;
   }
 }

@@ -14,6 +14,7 @@ import dev.warpwright.testkit.Refusals;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@SuppressWarnings("try") // some resources are closed early, on purpose
 class MatrixProductArgumentsTest {
   private final Tensor x = Refusals.floats(2, 8);
   private final Tensor y = Refusals.floats(2, 3);

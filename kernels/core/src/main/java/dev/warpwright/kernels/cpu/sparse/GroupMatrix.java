@@ -18,8 +18,8 @@ import jdk.incubator.vector.ShortVector;
 
 /**
  * Symmetric 4-bit codes of kept groups, row after row. Rows keep different groups, so lanes lie
- * along the columns of a group: one or two vectors of weights, which are eight bits apart from the
- * next ones in a block of words. A block holds eight vectors of weights; the last block of a row is
+ * along the columns of a group: one or two vectors of weights, which share the words of a block
+ * with those of the next groups. A block holds eight vectors of weights; the last block of a row is
  * filled up with groups of scale zero that read the zeros behind x.
  *
  * <p>Sums of even and odd groups of a row are kept apart, and all lanes are added at the end of the
@@ -32,8 +32,11 @@ abstract class GroupMatrix extends VectorMatrix {
   /** Bytes of a block. */
   static final int BLOCK = Lanes.INTS.vectorByteSize();
 
-  /** Groups whose scales are decoded at once: what the scratch memory holds. */
-  static final int SEGMENT = SCRATCH;
+  /** Groups whose scales are decoded at once, to the beginning of the scratch memory. */
+  static final int SEGMENT = SCRATCH / 2;
+
+  /** Where the sums of the lanes of up to four rows of x go in the scratch memory. */
+  static final int SUMS = SEGMENT;
 
   /** Codes that one claim of work is worth. */
   private static final long UNIT_BYTES = 64 << 10;
@@ -165,21 +168,21 @@ abstract class GroupMatrix extends VectorMatrix {
         decodeScales(block * perBlock, count * perBlock, scratch);
         int i = 0;
         for (; i + 4 <= m; i += 4) {
-          addFour(
-              block,
-              count,
-              x,
-              xFrom + i * xStride,
-              xStride,
-              y,
-              yFrom + i * yStride + n,
-              yStride,
-              scratch);
+          multiplyFour(block, count, x, xFrom + i * xStride, xStride, scratch);
+          addSums(4, scratch, y, yFrom + i * yStride + n, yStride);
         }
         for (; i < m; i++) {
-          y[yFrom + i * yStride + n] += sum(block, count, x, xFrom + i * xStride, scratch);
+          multiplyOne(block, count, x, xFrom + i * xStride, scratch);
+          addSums(1, scratch, y, yFrom + i * yStride + n, yStride);
         }
       }
+    }
+  }
+
+  private static void addSums(int m, float[] scratch, float[] y, int yFrom, int yStride) {
+    for (int i = 0; i < m; i++) {
+      FloatVector lanes = FloatVector.fromArray(Lanes.FLOATS, scratch, SUMS + i * Lanes.COUNT);
+      y[yFrom + i * yStride] += Lanes.sum(lanes);
     }
   }
 
@@ -199,20 +202,16 @@ abstract class GroupMatrix extends VectorMatrix {
     }
   }
 
-  /** Σ over {@code count} blocks for one row of x; {@code scales} are those of the blocks. */
-  abstract float sum(long block, int count, float[] x, int xFrom, float[] scales);
+  /**
+   * Multiplies one row of x by {@code count} blocks of a row of W.
+   *
+   * @param scratch holds the scales of the blocks, and receives the sums of the lanes
+   */
+  abstract void multiplyOne(long block, int count, float[] x, int xFrom, float[] scratch);
 
-  /** The same for four rows of x, each added to its element of y. */
-  abstract void addFour(
-      long block,
-      int count,
-      float[] x,
-      int xFrom,
-      int xStride,
-      float[] y,
-      int yFrom,
-      int yStride,
-      float[] scales);
+  /** The same for four rows of x. */
+  abstract void multiplyFour(
+      long block, int count, float[] x, int xFrom, int xStride, float[] scratch);
 
   @Override
   protected final void release() {

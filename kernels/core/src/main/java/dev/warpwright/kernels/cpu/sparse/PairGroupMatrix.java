@@ -22,7 +22,7 @@ final class PairGroupMatrix extends GroupMatrix {
   }
 
   @Override
-  float sum(long block, int count, float[] x, int xFrom, float[] scales) {
+  void multiplyOne(long block, int count, float[] x, int xFrom, float[] scratch) {
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
     IntVector n2 = Lanes.nibble(2);
@@ -48,7 +48,7 @@ final class PairGroupMatrix extends GroupMatrix {
             w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
         FloatVector w1 =
             w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
-        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scales[scale]);
+        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
         a0 =
             s0.lanewise(
                 FMA,
@@ -62,7 +62,7 @@ final class PairGroupMatrix extends GroupMatrix {
             w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
         FloatVector w3 =
             w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
-        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 1]);
+        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
         a1 =
             s1.lanewise(
                 FMA,
@@ -76,20 +76,11 @@ final class PairGroupMatrix extends GroupMatrix {
         scale += 2;
       }
     }
-    return Lanes.sum(a0.add(a1));
+    a0.add(a1).intoArray(scratch, SUMS);
   }
 
   @Override
-  void addFour(
-      long block,
-      int count,
-      float[] x,
-      int xFrom,
-      int xStride,
-      float[] y,
-      int yFrom,
-      int yStride,
-      float[] scales) {
+  void multiplyFour(long block, int count, float[] x, int xFrom, int xStride, float[] scratch) {
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
     IntVector n2 = Lanes.nibble(2);
@@ -124,7 +115,7 @@ final class PairGroupMatrix extends GroupMatrix {
             w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
         FloatVector w1 =
             w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
-        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scales[scale]);
+        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
         a0 =
             s0.lanewise(
                 FMA,
@@ -162,7 +153,7 @@ final class PairGroupMatrix extends GroupMatrix {
             w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
         FloatVector w3 =
             w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
-        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 1]);
+        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
         a1 =
             s1.lanewise(
                 FMA,
@@ -200,9 +191,9 @@ final class PairGroupMatrix extends GroupMatrix {
         scale += 2;
       }
     }
-    y[yFrom] += Lanes.sum(a0.add(a1));
-    y[yFrom + yStride] += Lanes.sum(b0.add(b1));
-    y[yFrom + 2 * yStride] += Lanes.sum(c0.add(c1));
-    y[yFrom + 3 * yStride] += Lanes.sum(d0.add(d1));
+    a0.add(a1).intoArray(scratch, SUMS);
+    b0.add(b1).intoArray(scratch, SUMS + Lanes.COUNT);
+    c0.add(c1).intoArray(scratch, SUMS + 2 * Lanes.COUNT);
+    d0.add(d1).intoArray(scratch, SUMS + 3 * Lanes.COUNT);
   }
 }

@@ -22,7 +22,7 @@ final class SingleGroupMatrix extends GroupMatrix {
   }
 
   @Override
-  float sum(long block, int count, float[] x, int xFrom, float[] scales) {
+  void multiplyOne(long block, int count, float[] x, int xFrom, float[] scratch) {
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
     IntVector n2 = Lanes.nibble(2);
@@ -46,28 +46,28 @@ final class SingleGroupMatrix extends GroupMatrix {
         int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector w0 =
             w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
-        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scales[scale]);
+        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
         a0 =
             s0.lanewise(
                 FMA, w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0)), a0);
         int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
         FloatVector w1 =
             w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
-        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 1]);
+        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
         a1 =
             s1.lanewise(
                 FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1)), a1);
         int k2 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 2) * SIZE;
         FloatVector w2 =
             w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
-        FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 2]);
+        FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 2]);
         a0 =
             s2.lanewise(
                 FMA, w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k2)), a0);
         int k3 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 3) * SIZE;
         FloatVector w3 =
             w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
-        FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 3]);
+        FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 3]);
         a1 =
             s3.lanewise(
                 FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k3)), a1);
@@ -76,20 +76,11 @@ final class SingleGroupMatrix extends GroupMatrix {
         scale += 4;
       }
     }
-    return Lanes.sum(a0.add(a1));
+    a0.add(a1).intoArray(scratch, SUMS);
   }
 
   @Override
-  void addFour(
-      long block,
-      int count,
-      float[] x,
-      int xFrom,
-      int xStride,
-      float[] y,
-      int yFrom,
-      int yStride,
-      float[] scales) {
+  void multiplyFour(long block, int count, float[] x, int xFrom, int xStride, float[] scratch) {
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
     IntVector n2 = Lanes.nibble(2);
@@ -122,7 +113,7 @@ final class SingleGroupMatrix extends GroupMatrix {
         int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector w0 =
             w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
-        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scales[scale]);
+        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
         a0 =
             s0.lanewise(
                 FMA, w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0)), a0);
@@ -135,7 +126,7 @@ final class SingleGroupMatrix extends GroupMatrix {
         int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
         FloatVector w1 =
             w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
-        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 1]);
+        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
         a1 =
             s1.lanewise(
                 FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1)), a1);
@@ -148,7 +139,7 @@ final class SingleGroupMatrix extends GroupMatrix {
         int k2 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 2) * SIZE;
         FloatVector w2 =
             w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
-        FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 2]);
+        FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 2]);
         a0 =
             s2.lanewise(
                 FMA, w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k2)), a0);
@@ -161,7 +152,7 @@ final class SingleGroupMatrix extends GroupMatrix {
         int k3 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 3) * SIZE;
         FloatVector w3 =
             w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
-        FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scales[scale + 3]);
+        FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 3]);
         a1 =
             s3.lanewise(
                 FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k3)), a1);
@@ -176,9 +167,9 @@ final class SingleGroupMatrix extends GroupMatrix {
         scale += 4;
       }
     }
-    y[yFrom] += Lanes.sum(a0.add(a1));
-    y[yFrom + yStride] += Lanes.sum(b0.add(b1));
-    y[yFrom + 2 * yStride] += Lanes.sum(c0.add(c1));
-    y[yFrom + 3 * yStride] += Lanes.sum(d0.add(d1));
+    a0.add(a1).intoArray(scratch, SUMS);
+    b0.add(b1).intoArray(scratch, SUMS + Lanes.COUNT);
+    c0.add(c1).intoArray(scratch, SUMS + 2 * Lanes.COUNT);
+    d0.add(d1).intoArray(scratch, SUMS + 3 * Lanes.COUNT);
   }
 }
