@@ -1,11 +1,19 @@
 package dev.warpwright.kernels;
 
 /**
- * Exact conversions between F32 and the narrow float formats, one value at a time. Narrowing rounds
- * to nearest, ties to even, and keeps subnormals; NaN stays a quiet NaN. F16 conversions are {@link
+ * Exact conversions between F32 and the narrow float formats. Narrowing rounds to nearest, ties to
+ * even, and keeps subnormals; NaN stays a quiet NaN. F16 conversions are {@link
  * Float#floatToFloat16} and {@link Float#float16ToFloat}.
  */
 public final class FloatFormats {
+  private static final float[] F8E4M3_VALUES = new float[256];
+
+  static {
+    for (int bits = 0; bits < 256; bits++) {
+      F8E4M3_VALUES[bits] = f8e4m3ToFloat((byte) bits);
+    }
+  }
+
   private FloatFormats() {}
 
   /** Largest finite F8E4M3 value. */
@@ -74,6 +82,34 @@ public final class FloatFormats {
   public static void bf16ToFloat(short[] from, float[] to, int count) {
     for (int i = 0; i < count; i++) {
       to[i] = Float.intBitsToFloat(from[i] << 16);
+    }
+  }
+
+  /** F16 bits nearest to each of {@code count} values. */
+  public static void floatToF16(float[] from, short[] to, int count) {
+    for (int i = 0; i < count; i++) {
+      to[i] = Float.floatToFloat16(from[i]);
+    }
+  }
+
+  /** BF16 bits nearest to each of {@code count} values. */
+  public static void floatToBf16(float[] from, short[] to, int count) {
+    for (int i = 0; i < count; i++) {
+      to[i] = floatToBf16(from[i]);
+    }
+  }
+
+  /** The F32 values of {@code count} F8E4M3 numbers; exact. */
+  public static void f8e4m3ToFloat(byte[] from, float[] to, int count) {
+    for (int i = 0; i < count; i++) {
+      to[i] = F8E4M3_VALUES[from[i] & 0xFF];
+    }
+  }
+
+  /** F8E4M3 bits nearest to each of {@code count} values. */
+  public static void floatToF8e4m3(float[] from, byte[] to, int count) {
+    for (int i = 0; i < count; i++) {
+      to[i] = floatToF8e4m3(from[i]);
     }
   }
 }

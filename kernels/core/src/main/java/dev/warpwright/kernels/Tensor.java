@@ -5,6 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.Buffer;
 import java.nio.ByteOrder;
+import java.nio.CharBuffer;
+import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
@@ -133,10 +135,12 @@ public final class Tensor {
     ByteOrder order =
         switch (buffer) {
           case FloatBuffer b -> b.order();
+          case DoubleBuffer b -> b.order();
           case IntBuffer b -> b.order();
           case LongBuffer b -> b.order();
           case ShortBuffer b -> b.order();
-          default -> ByteOrder.nativeOrder();
+          case CharBuffer b -> b.order();
+          default -> ByteOrder.nativeOrder(); // bytes, whose order says nothing about elements
         };
     Checks.that(order == ByteOrder.LITTLE_ENDIAN, "buffer.order", order, "LITTLE_ENDIAN");
     return wrap(MemorySegment.ofBuffer(buffer), dtype, shape);

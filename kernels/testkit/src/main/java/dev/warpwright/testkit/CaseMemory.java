@@ -7,11 +7,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.LongStream;
 
 /**
- * The host memory of one case. Inputs lie in memory of randomly chosen kind; outputs are filled
- * with NaN and surrounded by canaries. {@link #check} finds changed inputs and writes outside
- * outputs.
+ * The host memory of one case. Tensors lie in memory of randomly chosen kind, inputs are sometimes
+ * read-only; outputs are filled with NaN, and all are surrounded by canaries or unreadable pages.
+ * {@link #check} finds changed inputs and writes outside outputs.
  */
 public final class CaseMemory implements AutoCloseable {
   private static final byte CANARY = (byte) 0xA5;
@@ -64,7 +65,13 @@ public final class CaseMemory implements AutoCloseable {
     MemorySegment before = arena.allocate(Math.max(tensor.bytes(), 1)).asSlice(0, tensor.bytes());
     before.copyFrom(tensor.segment());
     watches.add(new Watch(name, before, tensor.segment()));
-    return tensor;
+    return random.chance(0.2)
+        ? Tensor.wrap(tensor.segment().asReadOnly(), tensor.dtype(), sizes(tensor))
+        : tensor;
+  }
+
+  private static long[] sizes(Tensor tensor) {
+    return LongStream.range(0, tensor.rank()).map(dim -> tensor.size((int) dim)).toArray();
   }
 
   private Tensor place(DType dtype, long... shape) {
@@ -72,22 +79,32 @@ public final class CaseMemory implements AutoCloseable {
     for (long size : shape) {
       bytes *= size;
     }
-    int lead = MARGIN + (random.chance(0.5) ? 0 : dtype.bytes() * random.between(1, 15));
-    long all = lead + bytes + MARGIN;
-    MemorySegment block =
-        random.chance(0.5)
-            ? MemorySegment.ofArray(new byte[Math.toIntExact(all)])
-            : arena.allocate(all, 64);
+    int odd = dtype.bytes() * (random.chance(0.5) ? 0 : random.between(1, 15));
+    MemoryKind kind = MemoryKind.draw(random);
+    MemorySegment block;
+    long lead;
+    if (kind == MemoryKind.GUARDED) {
+      // Flush with one of the two unreadable pages.
+      block = kind.allocate(arena, dtype, bytes);
+      lead = random.chance(0.5) ? 0 : block.byteSize() - bytes;
+    } else {
+      block = kind.allocate(arena, dtype, MARGIN + odd + bytes + MARGIN);
+      lead = MARGIN + odd;
+    }
     block.fill(CANARY);
-    watches.add(new Watch("memory before a tensor", canaries(lead), block.asSlice(0, lead)));
-    watches.add(new Watch("memory behind a tensor", canaries(MARGIN), block.asSlice(lead + bytes)));
+    watchCanaries("memory before a tensor", block.asSlice(0, lead));
+    watchCanaries("memory behind a tensor", block.asSlice(lead + bytes));
     MemorySegment inside = block.asSlice(lead, bytes);
     inside.fill((byte) 0xFF);
     return Tensor.wrap(inside, dtype, shape);
   }
 
+  private void watchCanaries(String name, MemorySegment canaries) {
+    watches.add(new Watch(name, canaries(canaries.byteSize()), canaries));
+  }
+
   private MemorySegment canaries(long bytes) {
-    MemorySegment segment = arena.allocate(bytes);
+    MemorySegment segment = arena.allocate(Math.max(bytes, 1)).asSlice(0, bytes);
     segment.fill(CANARY);
     return segment;
   }
