@@ -134,6 +134,9 @@ public final class WorkerPool implements Resource {
           Thread.onSpinWait();
         } else {
           LockSupport.park(this);
+          // The JVM interrupts a thread whose memory is freed during a chunk; with that flag set
+          // park would return at once for ever.
+          Thread.interrupted();
         }
         generation = claim.get() >>> CHUNK_BITS;
       }
