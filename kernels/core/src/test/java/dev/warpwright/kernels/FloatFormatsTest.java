@@ -11,8 +11,8 @@ import org.junit.jupiter.api.Test;
 class FloatFormatsTest {
   /** Value of a number with the given fields; {@code bias} as in IEEE 754. */
   private static double value(int bits, int exponentBits, int fractionBits, int bias) {
-    int exponent = bits >>> fractionBits & (1 << exponentBits) - 1;
-    double fraction = (bits & (1 << fractionBits) - 1) / (double) (1 << fractionBits);
+    int exponent = (bits >>> fractionBits) & ((1 << exponentBits) - 1);
+    double fraction = (bits & ((1 << fractionBits) - 1)) / (double) (1 << fractionBits);
     double magnitude =
         exponent == 0
             ? fraction * Math.pow(2, 1 - bias)
@@ -74,7 +74,7 @@ class FloatFormatsTest {
         float s = sign == 0 ? 1 : -1;
         assertEquals(sign | even, FloatFormats.floatToBf16(s * half) & 0xFFFF);
         assertEquals(sign | bits, FloatFormats.floatToBf16(s * Math.nextDown(half)) & 0xFFFF);
-        assertEquals(sign | bits + 1, FloatFormats.floatToBf16(s * Math.nextUp(half)) & 0xFFFF);
+        assertEquals(sign | (bits + 1), FloatFormats.floatToBf16(s * Math.nextUp(half)) & 0xFFFF);
       }
     }
     for (int bits = 0; bits < 0x7E; bits++) {
@@ -86,7 +86,7 @@ class FloatFormatsTest {
         float s = sign == 0 ? 1 : -1;
         assertEquals(sign | even, FloatFormats.floatToF8e4m3(s * half) & 0xFF);
         assertEquals(sign | bits, FloatFormats.floatToF8e4m3(s * Math.nextDown(half)) & 0xFF);
-        assertEquals(sign | bits + 1, FloatFormats.floatToF8e4m3(s * Math.nextUp(half)) & 0xFF);
+        assertEquals(sign | (bits + 1), FloatFormats.floatToF8e4m3(s * Math.nextUp(half)) & 0xFF);
       }
     }
   }
@@ -107,8 +107,8 @@ class FloatFormatsTest {
     for (int bits : new int[] {0x7F800001, 0x7FC00000, 0xFF800001, 0xFFFFFFFF}) {
       float nan = Float.intBitsToFloat(bits);
       int sign = bits >>> 31;
-      assertEquals(sign << 9 | 0x1FF, (FloatFormats.floatToBf16(nan) & 0xFFC0) >>> 6);
-      assertEquals(sign << 7 | 0x7F, FloatFormats.floatToF8e4m3(nan) & 0xFF);
+      assertEquals((sign << 9) | 0x1FF, (FloatFormats.floatToBf16(nan) & 0xFFC0) >>> 6);
+      assertEquals((sign << 7) | 0x7F, FloatFormats.floatToF8e4m3(nan) & 0xFF);
       assertTrue(Float.isNaN(Float.float16ToFloat(Float.floatToFloat16(nan))));
     }
   }

@@ -3,6 +3,7 @@ package dev.warpwright.kernels;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.ref.Reference;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
@@ -46,10 +47,13 @@ class LeakDetectorTest {
     long live = MemoryAccount.live();
     Object owner = new Object();
     LeakDetector.Registration registration = LeakDetector.register(owner, "thing", 1 << 20);
-    assertEquals(live + (1 << 20), MemoryAccount.live());
-    registration.close();
-    registration.close();
-    assertEquals(live, MemoryAccount.live());
-    java.lang.ref.Reference.reachabilityFence(owner);
+    try {
+      assertEquals(live + (1 << 20), MemoryAccount.live());
+      registration.close();
+      registration.close();
+      assertEquals(live, MemoryAccount.live());
+    } finally {
+      Reference.reachabilityFence(owner);
+    }
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -21,7 +22,7 @@ class TensorConversionTest {
         }
         Tensor source = Tensor.allocate(arena, from, COUNT);
         for (long i = 0; i < source.bytes(); i++) {
-          source.segment().set(java.lang.foreign.ValueLayout.JAVA_BYTE, i, (byte) (i * 7919 >> 3));
+          source.segment().set(ValueLayout.JAVA_BYTE, i, (byte) ((i * 7919) >> 3));
         }
         Tensor expected = Tensor.allocate(arena, to, COUNT);
         for (int i = 0; i < COUNT; i++) {

@@ -16,7 +16,7 @@ import java.util.stream.LongStream;
  */
 public final class CaseMemory implements AutoCloseable {
   private static final byte CANARY = (byte) 0xA5;
-  private static final int MARGIN = 256;
+  private static final long MARGIN = 256;
 
   private final CaseRandom random;
   private final Arena arena = Arena.ofShared();
