@@ -122,6 +122,10 @@ final class Access {
 
   /** As {@link #locate} for fewer bytes than the alignment. */
   void locateBytes(Warp warp, int lane, int width) {
+    if (width == bytes) {
+      locate(warp, lane);
+      return;
+    }
     long address = address(warp, lane);
     if ((address & (bytes - 1)) != 0) {
       throw warp.faultAt(
@@ -135,6 +139,10 @@ final class Access {
   }
 
   void checkBytesInitialised(Warp warp, int lane, int width) {
+    if (width == bytes) {
+      checkInitialised(warp, lane, width);
+      return;
+    }
     int start = at;
     for (int i = 0; i < width; i++) {
       at = start + i;

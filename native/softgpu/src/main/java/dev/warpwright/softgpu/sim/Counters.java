@@ -32,11 +32,12 @@ final class Counters {
   private Allocation lastStored = Allocation.NONE;
   private BitSet lastStoredSectors = new BitSet();
 
-  /** Sectors or words of the access being counted. */
+  /** Sectors of the access being counted. */
   private final long[] seen = new long[4 * Warp.LANES];
 
   private int seenCount;
   private final int[] bank = new int[BANKS];
+  private final int[] bankWords = new int[BANKS * Warp.LANES];
 
   /** Starts an access of a warp. */
   void begin() {
@@ -100,22 +101,32 @@ final class Counters {
     int lanes = Warp.LANES / phases;
     for (int phase = 0; phase < phases; phase++) {
       Arrays.fill(bank, 0);
-      seenCount = 0;
       int most = 0;
       for (int lane = phase * lanes; lane < (phase + 1) * lanes; lane++) {
         if ((mask >>> lane & 1) == 0) {
           continue;
         }
         for (int word = 0; word < phases; word++) {
-          int key = (offsets[lane] >> 2) + word;
-          if (isNew(key)) {
-            most = Math.max(most, ++bank[key & (BANKS - 1)]);
-          }
+          most = Math.max(most, wordsOfBank((offsets[lane] >> 2) + word));
         }
       }
       sharedWavefronts += most;
       bankConflicts += Math.max(0, most - 1);
     }
+  }
+
+  /** Adds a word; returns the number of different words of its bank. */
+  private int wordsOfBank(int word) {
+    int of = word & (BANKS - 1);
+    int count = bank[of];
+    for (int i = 0; i < count; i++) {
+      if (bankWords[of * Warp.LANES + i] == word) {
+        return count;
+      }
+    }
+    bankWords[of * Warp.LANES + count] = word;
+    bank[of] = count + 1;
+    return count + 1;
   }
 
   private static long uniqueBytes(IdentityHashMap<Allocation, BitSet> sectors) {

@@ -192,6 +192,19 @@ final class LoadStore {
     }
   }
 
+  /** Clears these bits. */
+  static void markUnwritten(Allocation allocation, int at, int bytes) {
+    byte[] bits = allocation.initialised;
+    if (bytes >= 8) {
+      bits[at >> 3] = 0;
+      if (bytes == 16) {
+        bits[(at >> 3) + 1] = 0;
+      }
+    } else {
+      bits[at >> 3] &= (byte) ~(((1 << bytes) - 1) << (at & 7));
+    }
+  }
+
   static long read(byte[] data, int at, PtxType type) {
     return switch (type.bytes) {
       case 1 -> type == PtxType.S8 ? data[at] : data[at] & 0xff;

@@ -1,5 +1,6 @@
 package dev.warpwright.softgpu.sim;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -154,10 +155,10 @@ final class MatrixInstructions {
             int t = lane & 3;
             for (int i = 0; i < a.length; i++) {
               int at = (g + (i & 1) * 8) * k + t * each + (i >> 1) * 4 * each;
-              spread(w.r[a[i] + lane], left, rows, at);
+              spread(w.r[a[i] + lane], left, rows, 1, at);
             }
             for (int i = 0; i < b.length; i++) {
-              spread(w.r[b[i] + lane], right, columns, g * k + t * each + i * 4 * each);
+              spread(w.r[b[i] + lane], right, columns, N, (t * each + i * 4 * each) * N + g);
             }
           }
           multiply(rows, columns, sums, k);
@@ -188,22 +189,23 @@ final class MatrixInstructions {
     return saturate ? Math.clamp(exact, Integer.MIN_VALUE, Integer.MAX_VALUE) : (int) exact;
   }
 
-  private static void spread(int register, Element element, double[] to, int at) {
+  private static void spread(int register, Element element, double[] to, int step, int at) {
     int bits = element.bits;
     int ones = bits == 32 ? -1 : (1 << bits) - 1;
     for (int j = 0; j < 32 / bits; j++) {
-      to[at + j] = element.value(register >>> (bits * j) & ones);
+      to[at + j * step] = element.value(register >>> (bits * j) & ones);
     }
   }
 
+  /** Row by row with the sums of a row side by side: they do not wait for each other. */
   private static void multiply(double[] rows, double[] columns, double[] sums, int k) {
+    Arrays.fill(sums, 0);
     for (int i = 0; i < 16; i++) {
-      for (int j = 0; j < N; j++) {
-        double sum = 0;
-        for (int x = 0; x < k; x++) {
-          sum += rows[i * k + x] * columns[j * k + x];
+      for (int x = 0; x < k; x++) {
+        double left = rows[i * k + x];
+        for (int j = 0; j < N; j++) {
+          sums[i * N + j] += left * columns[x * N + j];
         }
-        sums[i * N + j] = sum;
       }
     }
   }

@@ -153,9 +153,7 @@ final class SyncInstructions {
       }
       to.locate(w, lane);
       to.checkWrite(w, lane, size, false, false);
-      for (int i = 0; i < size; i++) {
-        to.allocation.initialised[(to.at + i) >> 3] &= (byte) ~(1 << ((to.at + i) & 7));
-      }
+      LoadStore.markUnwritten(to.allocation, to.at, size);
       w.copies.start(lane, to.at, source, at, have, size);
     }
     counters.endGlobal(false);
