@@ -9,6 +9,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeSet;
 
 /**
  * The tensors of a model by name: one safetensors file, or several with an index that says which
@@ -80,14 +82,31 @@ public final class Checkpoint implements AutoCloseable {
     return new Checkpoint(path.toString(), files, fileOfTensor);
   }
 
+  /** Names of all tensors, sorted. */
+  public SortedSet<String> names() {
+    return new TreeSet<>(fileOfTensor.keySet());
+  }
+
+  /**
+   * A view of one tensor of any type and shape.
+   *
+   * @throws ModelFormatException if it is not there
+   */
+  public Tensor tensor(String tensor) throws ModelFormatException {
+    return file(tensor).tensor(tensor);
+  }
+
+  private Safetensors file(String tensor) throws ModelFormatException {
+    Safetensors file = fileOfTensor.get(tensor);
+    if (file == null) {
+      throw new ModelFormatException(name, tensor, "the checkpoint has no tensor of this name");
+    }
+    return file;
+  }
+
   /** Bytes of all tensors in all files. */
   public long bytes() {
     return files.values().stream().mapToLong(Safetensors::bytes).sum();
-  }
-
-  /** Whether there is a tensor of this name. */
-  public boolean has(String tensor) {
-    return fileOfTensor.containsKey(tensor);
   }
 
   /**
@@ -96,10 +115,7 @@ public final class Checkpoint implements AutoCloseable {
    * @throws ModelFormatException if it is not there, is not of floats, or has another shape
    */
   public Tensor tensor(String tensor, long... shape) throws ModelFormatException {
-    Safetensors file = fileOfTensor.get(tensor);
-    if (file == null) {
-      throw new ModelFormatException(name, tensor, "the checkpoint has no tensor of this name");
-    }
+    Safetensors file = file(tensor);
     Tensor view = file.tensor(tensor);
     if (!view.shape().is(shape) || !view.dtype().isFloat()) {
       throw new ModelFormatException(

@@ -35,4 +35,9 @@ public record DecoderOptions(WeightKind weights, DType kv, int chunk, int length
   public DecoderOptions withChunk(int value) {
     return new DecoderOptions(weights, kv, value, length);
   }
+
+  /** With another limit of a sequence. */
+  public DecoderOptions withLength(int value) {
+    return new DecoderOptions(weights, kv, chunk, value);
+  }
 }

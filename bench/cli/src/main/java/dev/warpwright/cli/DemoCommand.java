@@ -1,0 +1,205 @@
+package dev.warpwright.cli;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import dev.warpwright.Warpwright;
+import dev.warpwright.cli.model.DecoderOptions;
+import dev.warpwright.cli.model.Model;
+import dev.warpwright.cli.model.ShippedModel;
+import dev.warpwright.cli.model.WeightKind;
+import dev.warpwright.kernels.DType;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Shows on a real model what the kernels do. */
+@Command(
+    name = "demo",
+    description = {
+      "Run a real language model on real text, with dense and with sparse weights, and aggregate"
+          + " many versions of its checkpoint.",
+      "The model and the text are in the distribution; nothing is downloaded."
+    })
+final class DemoCommand implements Callable<Integer> {
+  private static final int COPIES = 64;
+  private static final Gson JSON =
+      new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Mixin private BackendOptions backend = new BackendOptions();
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      description =
+          "Folder with config.json, safetensors and tokenizer.json of a Llama or Mixtral model,"
+              + " instead of the shipped one.")
+  private @Nullable Path model;
+
+  @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description = "Text in UTF-8 to measure on, instead of the shipped one.")
+  private @Nullable Path text;
+
+  @Option(
+      names = "--bytes",
+      paramLabel = "N",
+      defaultValue = "65536",
+      description = "How much of the text is read, by default ${DEFAULT-VALUE} bytes.")
+  private int bytes;
+
+  @Option(
+      names = "--kv",
+      paramLabel = "TYPE",
+      defaultValue = "F32",
+      description = "How keys and values are stored: F32 (the default) or F16.")
+  private DType kv = DType.F32;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "Also write the results here.")
+  private @Nullable Path json;
+
+  /** Called by picocli. */
+  DemoCommand() {}
+
+  /** All results, as they are written with {@code --json}. */
+  private record Report(
+      String version,
+      String java,
+      String backend,
+      String device,
+      int threads,
+      String model,
+      DType kv,
+      List<DecoderMeasurement.Row> decoders,
+      CheckpointAggregation.Result aggregation) {}
+
+  @Override
+  public Integer call() throws IOException {
+    if (bytes < 2 || !(kv == DType.F32 || kv == DType.F16)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          bytes < 2
+              ? "--bytes is " + bytes + "; allowed: at least 2"
+              : "--kv is " + kv + "; allowed: F32 or F16");
+    }
+    PrintWriter out = spec.commandLine().getOut();
+    byte[] read = text == null ? ShippedModel.text() : Files.readAllBytes(text);
+    read = Arrays.copyOf(read, Math.min(bytes, read.length));
+    try (Warpwright ww = backend.open();
+        Model opened = model == null ? ShippedModel.open() : Model.open(model)) {
+      out.println("Backend: " + ww.diagnostics());
+      out.println("Model:   " + opened.name());
+      out.println();
+      out.flush();
+      List<DecoderMeasurement.Row> rows = decoders(ww, opened, read);
+      print(out, rows);
+      CheckpointAggregation.Result aggregation =
+          new CheckpointAggregation(ww, opened.checkpoint(), COPIES).run();
+      print(out, aggregation);
+      if (json != null) {
+        Report report =
+            new Report(
+                new Main.Version().getVersion()[0],
+                Runtime.version().toString(),
+                ww.diagnostics().chosen(),
+                ww.diagnostics().device(),
+                backend.threads(),
+                opened.name(),
+                kv,
+                rows,
+                aggregation);
+        Files.writeString(json, JSON.toJson(report) + System.lineSeparator());
+      }
+      return aggregation.isEqual() ? 0 : 1;
+    }
+  }
+
+  private List<DecoderMeasurement.Row> decoders(Warpwright ww, Model opened, byte[] read)
+      throws IOException {
+    DecoderMeasurement measurement = new DecoderMeasurement(ww, opened, read);
+    List<DecoderMeasurement.Row> rows = new ArrayList<>();
+    for (WeightKind kind : WeightKind.values()) {
+      rows.add(measurement.measure(DecoderOptions.of(kind, opened.config()).withKv(kv)));
+    }
+    return rows;
+  }
+
+  private static void print(PrintWriter out, List<DecoderMeasurement.Row> rows) {
+    TextTable table =
+        new TextTable(
+            "lrrrrrrrr",
+            "weights",
+            "text read",
+            "bits/byte",
+            "prefill tok/s",
+            "decode tok/s",
+            "weights MB",
+            "KV MB",
+            "tensor peak MB",
+            "process peak MB");
+    for (DecoderMeasurement.Row row : rows) {
+      table.row(
+          row.weights(),
+          row.textBytes() + " B",
+          String.format(Locale.ROOT, "%.3f", row.bitsPerByte()),
+          String.format(Locale.ROOT, "%.0f", row.prefillRate()),
+          String.format(Locale.ROOT, "%.0f", row.decodeRate()),
+          megabytes(row.weightBytes()),
+          megabytes(row.kvBytes()),
+          megabytes(row.peakBytes()),
+          row.processBytes() < 0 ? "-" : megabytes(row.processBytes()));
+    }
+    table.print(out);
+    out.println();
+    out.println(
+        String.format(
+            Locale.ROOT,
+            """
+            Bits per byte in windows of %d tokens without overlap; lower is better. Weights were
+            rounded and left out by size alone, without training after. Tensor peak: what weights,
+            caches and workspaces of a row held at a time. Process peak: the system's figure for
+            the whole JVM so far, its heap included.""",
+            rows.getFirst().window()));
+    for (DecoderMeasurement.Row row : List.of(rows.getFirst(), rows.getLast())) {
+      out.println();
+      out.println("A sample, " + row.weights() + ":");
+      row.sample()
+          .lines()
+          .flatMap(line -> Arrays.stream(line.split("(?<=\\G.{76})")))
+          .forEach(line -> out.println("  | " + line));
+    }
+    out.println();
+    out.flush();
+  }
+
+  private static void print(PrintWriter out, CheckpointAggregation.Result result) {
+    out.println(
+        String.format(
+            Locale.ROOT,
+            "Mean of %d perturbed copies of the checkpoint, %,d parameters each, SHA-256:",
+            result.copies(),
+            result.columns()));
+    out.println("  arriving in slot order " + result.orderedSha256());
+    out.println("  arriving shuffled      " + result.shuffledSha256());
+    out.println(result.isEqual() ? "  the same bits" : "  NOT THE SAME BITS");
+  }
+
+  private static String megabytes(long value) {
+    return String.format(Locale.ROOT, "%.1f", value / 1e6);
+  }
+}
