@@ -4,6 +4,7 @@ import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.DenseMatrix;
 import dev.warpwright.kernels.sparse.Grouping;
+import dev.warpwright.kernels.sparse.Pruning;
 import dev.warpwright.kernels.sparse.QuantMatrix;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 
@@ -23,11 +24,12 @@ public enum WeightKind {
       return QuantMatrix.quantise(new DenseMatrix(asFloats(weights)), Grouping.w4(32));
     }
   },
-  /** 4-bit codes in groups of 16, of which the heavier half is kept. */
+  /** 4-bit codes in groups of 16, of which each row keeps the heavier half. */
   W4_HALF("W4, half the groups") {
     @Override
     WeightMatrix matrix(Tensor weights) {
-      return GroupPruning.byMagnitude(new DenseMatrix(asFloats(weights)), Grouping.w4(16), 0.5);
+      return Pruning.magnitude(
+          new DenseMatrix(asFloats(weights)), Grouping.w4(16), 0.5, Pruning.Scope.PER_ROW);
     }
   };
 

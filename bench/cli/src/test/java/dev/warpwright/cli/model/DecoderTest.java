@@ -10,6 +10,7 @@ import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.MemoryAccount;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
@@ -95,6 +96,29 @@ class DecoderTest {
           sum += Math.exp(logit);
         }
         assertEquals(Math.log(sum) - logits[t][targets[t]], nats[t], 1e-3);
+      }
+    }
+  }
+
+  @Test
+  void fourBitWeightsAreSmallerAndClose() throws IOException {
+    try (Model model = ShippedModel.open();
+        Decoder dense = new Decoder(ww, model, options(model).withLength(64));
+        Decoder half =
+            new Decoder(
+                ww, model, DecoderOptions.of(WeightKind.W4_HALF, model.config()).withLength(64));
+        Decoder coded =
+            new Decoder(
+                ww, model, DecoderOptions.of(WeightKind.W4, model.config()).withLength(64))) {
+      assertTrue(coded.weightBytes() < dense.weightBytes() / 4);
+      assertTrue(half.weightBytes() < coded.weightBytes());
+      int[] tokens =
+          Tokenizer.BYTES.encode(
+              "In the beginning God created the heaven".getBytes(StandardCharsets.UTF_8));
+      try (TokenStream exact = dense.newStream();
+          TokenStream rounded = coded.newStream()) {
+        assertEquals(
+            Sampler.GREEDY.choose(exact.feed(tokens)), Sampler.GREEDY.choose(rounded.feed(tokens)));
       }
     }
   }
