@@ -18,7 +18,17 @@ final class HeapColumns {
    * @param columns length, a multiple of {@link VectorColumns#STEP}
    */
   static void reduce(
-      float[][] rows, int[] at, float[] weights, int slot, MemorySegment to, int columns) {
+      float[][] rows,
+      int[] at,
+      float[] weights,
+      int slot,
+      Carry carry,
+      MemorySegment to,
+      int columns) {
+    MemorySegment c0 = carry.first();
+    MemorySegment c1 = carry.second();
+    long m0 = carry.firstMask();
+    long m1 = carry.secondMask();
     float[] r0 = rows[0];
     float[] r1 = rows[1];
     float[] r2 = rows[2];
@@ -27,7 +37,9 @@ final class HeapColumns {
     float[] r5 = rows[5];
     float[] r6 = rows[6];
     float[] r7 = rows[7];
-    if (to.getClass() != VectorColumns.NATIVE) {
+    if (c0.getClass() != VectorColumns.NATIVE
+        || c1.getClass() != VectorColumns.NATIVE
+        || to.getClass() != VectorColumns.NATIVE) {
       throw new IllegalArgumentException("not a native segment");
     }
     int a0 = at[0];
@@ -66,10 +78,14 @@ final class HeapColumns {
       FloatVector y7 = FloatVector.fromArray(SPECIES, r7, a7 + k).mul(w7);
       FloatVector left = x0.add(x1).add(x2.add(x3));
       FloatVector right = x4.add(x5).add(x6.add(x7));
-      left.add(right).intoMemorySegment(to, 4L * i, ORDER);
+      FloatVector first = FloatVector.fromMemorySegment(SPECIES, c0, (4L * i) & m0, ORDER);
+      FloatVector second = FloatVector.fromMemorySegment(SPECIES, c1, (4L * i) & m1, ORDER);
+      second.add(first.add(left.add(right))).intoMemorySegment(to, 4L * i, ORDER);
       FloatVector leftNext = y0.add(y1).add(y2.add(y3));
       FloatVector rightNext = y4.add(y5).add(y6.add(y7));
-      leftNext.add(rightNext).intoMemorySegment(to, 4L * k, ORDER);
+      FloatVector firstNext = FloatVector.fromMemorySegment(SPECIES, c0, (4L * k) & m0, ORDER);
+      FloatVector secondNext = FloatVector.fromMemorySegment(SPECIES, c1, (4L * k) & m1, ORDER);
+      secondNext.add(firstNext.add(leftNext.add(rightNext))).intoMemorySegment(to, 4L * k, ORDER);
     }
   }
 

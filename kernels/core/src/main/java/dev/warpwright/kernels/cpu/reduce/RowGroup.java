@@ -24,15 +24,15 @@ final class RowGroup {
     this.staged = new float[ROWS][columns];
   }
 
-  /** Writes the root of the tree over the eight rows from {@code slot} on. */
-  void reduce(int slot, long column, int count, MemorySegment to) {
+  /** Writes the root of the tree over the eight rows from {@code slot} on, plus {@code carry}. */
+  void reduce(int slot, long column, int count, Carry carry, MemorySegment to) {
     boolean whole = count % VectorColumns.STEP == 0;
     if (whole && allDirect(slot)) {
       for (int i = 0; i < ROWS; i++) {
         segments[i] = set.segment(slot + i);
         offsets[i] = set.offset(slot + i, column);
       }
-      VectorColumns.reduce(segments, offsets, set.weights(), slot, to, 4L * count);
+      VectorColumns.reduce(segments, offsets, set.weights(), slot, carry, to, 4L * count);
       return;
     }
     for (int i = 0; i < ROWS; i++) {
@@ -46,7 +46,7 @@ final class RowGroup {
         indices[i] = 0;
       }
     }
-    HeapColumns.reduce(arrays, indices, set.weights(), slot, to, ColumnBlocks.padded(count));
+    HeapColumns.reduce(arrays, indices, set.weights(), slot, carry, to, ColumnBlocks.padded(count));
   }
 
   private boolean allDirect(int slot) {

@@ -39,9 +39,9 @@ final class RowSet {
     clear();
   }
 
-  /** Number of slots, a multiple of eight. */
-  int slots() {
-    return segments.length;
+  /** A block of −0. */
+  MemorySegment missing() {
+    return missing;
   }
 
   /** Makes all slots missing, and lets go of the caller's memory. */

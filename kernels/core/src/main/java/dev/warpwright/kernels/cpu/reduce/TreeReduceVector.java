@@ -91,19 +91,25 @@ final class TreeReduceVector extends TreeReduce implements WorkerPool.ChunkTask 
     /** Sums of 1, 2, 4 … groups that wait for their right sibling. */
     private final MemorySegment[] counter = new MemorySegment[digits(groups(spec()))];
 
+    /** By number of digits that are carried. */
+    private final Carry[] carries;
+
     Worker() {
       Arrays.setAll(counter, i -> arena.allocate(blocks.bytes(), 64));
+      carries = new Carry[Math.min(counter.length, 3)];
+      Arrays.setAll(carries, digits -> Carry.of(digits, counter, rows.missing()));
     }
 
     void reduce(long column, int count) {
       long bytes = 4L * ColumnBlocks.padded(count);
       int groups = groups(spec());
       for (int g = 0; g < groups; g++) {
-        int carries = Integer.numberOfTrailingZeros(~g);
-        MemorySegment to = carries == 0 ? counter[0] : node;
-        group.reduce(g * VectorColumns.LEAVES, column, count, to);
-        for (int level = 0; level < carries; level++) {
-          to = level + 1 == carries ? counter[carries] : node;
+        int digits = Integer.numberOfTrailingZeros(~g);
+        Carry carry = carries[Math.min(digits, 2)];
+        MemorySegment to = digits <= 2 ? counter[digits] : node;
+        group.reduce(g * VectorColumns.LEAVES, column, count, carry, to);
+        for (int level = 2; level < digits; level++) {
+          to = level + 1 == digits ? counter[digits] : node;
           VectorColumns.add(counter[level], node, to, 0, bytes);
         }
       }

@@ -28,12 +28,23 @@ final class VectorColumns {
   private VectorColumns() {}
 
   /**
-   * The root of the tree over eight rows, each from its own byte offset.
+   * The root of the tree over eight rows, each from its own byte offset, and the blocks that it
+   * carries over.
    *
    * @param bytes length, a multiple of {@link #STEP} columns
    */
   static void reduce(
-      MemorySegment[] rows, long[] at, float[] weights, int slot, MemorySegment to, long bytes) {
+      MemorySegment[] rows,
+      long[] at,
+      float[] weights,
+      int slot,
+      Carry carry,
+      MemorySegment to,
+      long bytes) {
+    MemorySegment c0 = carry.first();
+    MemorySegment c1 = carry.second();
+    long m0 = carry.firstMask();
+    long m1 = carry.secondMask();
     MemorySegment r0 = rows[0];
     MemorySegment r1 = rows[1];
     MemorySegment r2 = rows[2];
@@ -50,6 +61,8 @@ final class VectorColumns {
         || r5.getClass() != NATIVE
         || r6.getClass() != NATIVE
         || r7.getClass() != NATIVE
+        || c0.getClass() != NATIVE
+        || c1.getClass() != NATIVE
         || to.getClass() != NATIVE) {
       throw new IllegalArgumentException("not a native segment");
     }
@@ -89,10 +102,14 @@ final class VectorColumns {
       FloatVector y7 = FloatVector.fromMemorySegment(SPECIES, r7, a7 + k, ORDER).mul(w7);
       FloatVector left = x0.add(x1).add(x2.add(x3));
       FloatVector right = x4.add(x5).add(x6.add(x7));
-      left.add(right).intoMemorySegment(to, i, ORDER);
+      FloatVector first = FloatVector.fromMemorySegment(SPECIES, c0, i & m0, ORDER);
+      FloatVector second = FloatVector.fromMemorySegment(SPECIES, c1, i & m1, ORDER);
+      second.add(first.add(left.add(right))).intoMemorySegment(to, i, ORDER);
       FloatVector leftNext = y0.add(y1).add(y2.add(y3));
       FloatVector rightNext = y4.add(y5).add(y6.add(y7));
-      leftNext.add(rightNext).intoMemorySegment(to, k, ORDER);
+      FloatVector firstNext = FloatVector.fromMemorySegment(SPECIES, c0, k & m0, ORDER);
+      FloatVector secondNext = FloatVector.fromMemorySegment(SPECIES, c1, k & m1, ORDER);
+      secondNext.add(firstNext.add(leftNext.add(rightNext))).intoMemorySegment(to, k, ORDER);
     }
   }
 
