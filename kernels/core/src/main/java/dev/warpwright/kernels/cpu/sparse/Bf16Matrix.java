@@ -6,6 +6,7 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import dev.warpwright.kernels.cpu.HostDevice;
 import dev.warpwright.kernels.sparse.DenseMatrix;
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
@@ -17,6 +18,9 @@ final class Bf16Matrix extends HalfMatrix {
 
   @Override
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
+    // What is read from a field is checked anew after every access to memory.
+    MemorySegment words = this.words;
+    int groups = groups();
     int lanes = Lanes.COUNT;
     long bytes = Lanes.INTS.vectorByteSize();
     IntVector upper = Lanes.upperHalf();
@@ -27,7 +31,7 @@ final class Bf16Matrix extends HalfMatrix {
     FloatVector y3 = zero;
     long at = offset(tile, 0);
     int k = xFrom;
-    for (int g = 0; g < groups(); g++) {
+    for (int g = 0; g < groups; g++) {
       FloatVector t0 = zero;
       FloatVector t1 = zero;
       FloatVector t2 = zero;

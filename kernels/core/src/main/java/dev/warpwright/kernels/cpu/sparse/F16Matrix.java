@@ -8,6 +8,7 @@ import static jdk.incubator.vector.VectorOperators.MUL;
 
 import dev.warpwright.kernels.cpu.HostDevice;
 import dev.warpwright.kernels.sparse.DenseMatrix;
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
@@ -19,6 +20,9 @@ final class F16Matrix extends HalfMatrix {
 
   @Override
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
+    // What is read from a field is checked anew after every access to memory.
+    MemorySegment words = this.words;
+    int groups = groups();
     int lanes = Lanes.COUNT;
     long bytes = Lanes.INTS.vectorByteSize();
     IntVector bits = Lanes.f16Bits();
@@ -30,7 +34,7 @@ final class F16Matrix extends HalfMatrix {
     FloatVector y3 = zero;
     long at = offset(tile, 0);
     int k = xFrom;
-    for (int g = 0; g < groups(); g++) {
+    for (int g = 0; g < groups; g++) {
       FloatVector t0 = zero;
       FloatVector t1 = zero;
       FloatVector t2 = zero;

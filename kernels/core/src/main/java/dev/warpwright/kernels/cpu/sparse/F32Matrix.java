@@ -29,6 +29,9 @@ final class F32Matrix extends TileMatrix {
 
   @Override
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
+    // What is read from a field is checked anew after every access to memory.
+    MemorySegment weights = this.weights;
+    int groups = groups();
     int lanes = Lanes.COUNT;
     long bytes = Lanes.FLOATS.vectorByteSize();
     FloatVector zero = FloatVector.zero(Lanes.FLOATS);
@@ -38,7 +41,7 @@ final class F32Matrix extends TileMatrix {
     FloatVector y3 = zero;
     long at = (long) tile * groups() * GROUP * TILE * Float.BYTES;
     int k = xFrom;
-    for (int g = 0; g < groups(); g++) {
+    for (int g = 0; g < groups; g++) {
       FloatVector t0 = zero;
       FloatVector t1 = zero;
       FloatVector t2 = zero;

@@ -9,6 +9,7 @@ import static jdk.incubator.vector.VectorOperators.SUB;
 
 import dev.warpwright.kernels.cpu.HostDevice;
 import dev.warpwright.kernels.sparse.GroupSparseMatrix;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -23,6 +24,9 @@ final class PairGroupMatrix extends GroupMatrix {
 
   @Override
   void multiplyOne(long block, int count, float[] x, int xFrom, float[] scratch) {
+    // What is read from a field is checked anew after every access to memory.
+    MemorySegment codes = this.codes;
+    MemorySegment indices = this.indices;
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
     IntVector n2 = Lanes.nibble(2);
@@ -81,6 +85,9 @@ final class PairGroupMatrix extends GroupMatrix {
 
   @Override
   void multiplyFour(long block, int count, float[] x, int xFrom, int xStride, float[] scratch) {
+    // What is read from a field is checked anew after every access to memory.
+    MemorySegment codes = this.codes;
+    MemorySegment indices = this.indices;
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
     IntVector n2 = Lanes.nibble(2);

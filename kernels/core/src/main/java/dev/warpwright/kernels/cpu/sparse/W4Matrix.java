@@ -60,6 +60,11 @@ final class W4Matrix extends TileMatrix {
 
   @Override
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
+    // What is read from a field is checked anew after every access to memory.
+    MemorySegment codes = this.codes;
+    MemorySegment scales = this.scales;
+    int words = this.words;
+    int groups = groups();
     int lanes = Lanes.COUNT;
     long bytes = Lanes.INTS.vectorByteSize();
     IntVector n0 = Lanes.nibble(0);
@@ -81,10 +86,10 @@ final class W4Matrix extends TileMatrix {
     FloatVector y1 = zero;
     FloatVector y2 = zero;
     FloatVector y3 = zero;
-    long code = (long) tile * groups() * words * 4 * bytes;
-    long scale = (long) tile * groups() * 2 * bytes;
+    long code = (long) tile * groups * words * 4 * bytes;
+    long scale = (long) tile * groups * 2 * bytes;
     int k = xFrom;
-    for (int g = 0; g < groups(); g++) {
+    for (int g = 0; g < groups; g++) {
       FloatVector t0 = zero;
       FloatVector t1 = zero;
       FloatVector t2 = zero;

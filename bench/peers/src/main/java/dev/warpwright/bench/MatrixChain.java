@@ -1,0 +1,80 @@
+package dev.warpwright.bench;
+
+import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.MatrixProduct;
+import dev.warpwright.kernels.sparse.MatrixProductSpec;
+import dev.warpwright.kernels.sparse.PreparedMatrix;
+import dev.warpwright.kernels.sparse.WeightFormat;
+import dev.warpwright.kernels.sparse.WeightMatrix;
+import dev.warpwright.testkit.CaseRandom;
+import dev.warpwright.testkit.CaseWeights;
+import dev.warpwright.testkit.KernelContract;
+import java.util.stream.Stream;
+
+/**
+ * Copies of one matrix of 14336 × 4096, together much larger than any cache, each multiplied once a
+ * pass; beside them a buffer of as many bytes as the copies have in canonical form.
+ */
+final class MatrixChain implements AutoCloseable {
+  private static final int OUTPUTS = 14336;
+  private static final int INPUTS = 4096;
+  private static final long BYTES = 320L << 20;
+
+  private final KernelDevice device;
+  private final PreparedMatrix[] matrices;
+  private final MatrixProduct product;
+  private final ReadBandwidth bandwidth;
+  private final Tensor x;
+  private final Tensor y;
+
+  /** Holds the device to {@code contract} first. */
+  MatrixChain(WeightMatrix matrix, int rows, int threads, KernelContract contract) {
+    device = MeasuredDevice.cpu(threads, contract);
+    long copies = (BYTES + matrix.bytes() - 1) / matrix.bytes();
+    matrices =
+        Stream.generate(() -> device.sparse().prepare(matrix))
+            .limit(copies)
+            .toArray(PreparedMatrix[]::new);
+    product = device.sparse().product(MatrixProductSpec.of(rows, matrix));
+    bandwidth = new ReadBandwidth(copies * matrix.bytes(), threads);
+    x = Tensor.wrap(new CaseRandom(2).normals(rows * INPUTS, 1), rows, INPUTS);
+    y = Tensor.wrap(new float[rows * OUTPUTS], rows, OUTPUTS);
+    System.out.println(
+        "# Pass: " + copies + " matrices, " + copies * matrix.bytes() + " canonical bytes");
+  }
+
+  /** Random weights of a format. */
+  static WeightMatrix matrix(WeightFormat format) {
+    return CaseWeights.matrix(new CaseRandom(1), OUTPUTS, INPUTS, format);
+  }
+
+  /** Normally distributed weights, as F32. */
+  static WeightMatrix dense() {
+    return matrix(new WeightFormat.Dense(DType.F32));
+  }
+
+  /** Multiplies x by every copy. */
+  Tensor multiply() {
+    for (PreparedMatrix matrix : matrices) {
+      product.run(matrix, x, y);
+    }
+    return y;
+  }
+
+  /** Reads as many bytes. */
+  float read() {
+    return bandwidth.read();
+  }
+
+  @Override
+  public void close() {
+    product.close();
+    for (PreparedMatrix matrix : matrices) {
+      matrix.close();
+    }
+    device.close();
+    bandwidth.close();
+  }
+}
