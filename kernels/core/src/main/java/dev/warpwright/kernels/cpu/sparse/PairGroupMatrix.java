@@ -29,16 +29,10 @@ final class PairGroupMatrix extends GroupMatrix {
     MemorySegment indices = this.indices;
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
-    IntVector n2 = Lanes.nibble(2);
-    IntVector n3 = Lanes.nibble(3);
     IntVector e0 = Lanes.exponent(0);
     IntVector e1 = Lanes.exponent(1);
-    IntVector e2 = Lanes.exponent(2);
-    IntVector e3 = Lanes.exponent(3);
     FloatVector z0 = Lanes.zero(0);
     FloatVector z1 = Lanes.zero(1);
-    FloatVector z2 = Lanes.zero(2);
-    FloatVector z3 = Lanes.zero(3);
     FloatVector a0 = FloatVector.zero(Lanes.FLOATS);
     FloatVector a1 = a0;
     long group = block * perBlock;
@@ -47,11 +41,12 @@ final class PairGroupMatrix extends GroupMatrix {
       IntVector w =
           IntVector.fromMemorySegment(Lanes.INTS, codes, (block + b) * BLOCK, Lanes.ORDER);
       for (int half = 0; half < 2; half++) {
-        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector w0 =
             w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
         FloatVector w1 =
             w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        w = w.lanewise(LSHR, 8);
+        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
         a0 =
             s0.lanewise(
@@ -61,11 +56,12 @@ final class PairGroupMatrix extends GroupMatrix {
                     FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0 + Lanes.COUNT),
                     w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0))),
                 a0);
-        int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
         FloatVector w2 =
-            w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
+            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
         FloatVector w3 =
-            w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
+            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        w = w.lanewise(LSHR, 8);
+        int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
         FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
         a1 =
             s1.lanewise(
@@ -75,7 +71,6 @@ final class PairGroupMatrix extends GroupMatrix {
                     FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1 + Lanes.COUNT),
                     w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1))),
                 a1);
-        w = w.lanewise(LSHR, 16);
         group += 2;
         scale += 2;
       }
@@ -90,16 +85,10 @@ final class PairGroupMatrix extends GroupMatrix {
     MemorySegment indices = this.indices;
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
-    IntVector n2 = Lanes.nibble(2);
-    IntVector n3 = Lanes.nibble(3);
     IntVector e0 = Lanes.exponent(0);
     IntVector e1 = Lanes.exponent(1);
-    IntVector e2 = Lanes.exponent(2);
-    IntVector e3 = Lanes.exponent(3);
     FloatVector z0 = Lanes.zero(0);
     FloatVector z1 = Lanes.zero(1);
-    FloatVector z2 = Lanes.zero(2);
-    FloatVector z3 = Lanes.zero(3);
     int x1 = xFrom + xStride;
     int x2 = x1 + xStride;
     int x3 = x2 + xStride;
@@ -117,11 +106,12 @@ final class PairGroupMatrix extends GroupMatrix {
       IntVector w =
           IntVector.fromMemorySegment(Lanes.INTS, codes, (block + i) * BLOCK, Lanes.ORDER);
       for (int half = 0; half < 2; half++) {
-        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector w0 =
             w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
         FloatVector w1 =
             w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        w = w.lanewise(LSHR, 8);
+        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
         a0 =
             s0.lanewise(
@@ -155,11 +145,12 @@ final class PairGroupMatrix extends GroupMatrix {
                     FloatVector.fromArray(Lanes.FLOATS, x, x3 + k0 + Lanes.COUNT),
                     w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k0))),
                 d0);
-        int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
         FloatVector w2 =
-            w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
+            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
         FloatVector w3 =
-            w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
+            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        w = w.lanewise(LSHR, 8);
+        int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
         FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
         a1 =
             s1.lanewise(
@@ -193,7 +184,6 @@ final class PairGroupMatrix extends GroupMatrix {
                     FloatVector.fromArray(Lanes.FLOATS, x, x3 + k1 + Lanes.COUNT),
                     w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k1))),
                 d1);
-        w = w.lanewise(LSHR, 16);
         group += 2;
         scale += 2;
       }

@@ -29,16 +29,10 @@ final class SingleGroupMatrix extends GroupMatrix {
     MemorySegment indices = this.indices;
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
-    IntVector n2 = Lanes.nibble(2);
-    IntVector n3 = Lanes.nibble(3);
     IntVector e0 = Lanes.exponent(0);
     IntVector e1 = Lanes.exponent(1);
-    IntVector e2 = Lanes.exponent(2);
-    IntVector e3 = Lanes.exponent(3);
     FloatVector z0 = Lanes.zero(0);
     FloatVector z1 = Lanes.zero(1);
-    FloatVector z2 = Lanes.zero(2);
-    FloatVector z3 = Lanes.zero(3);
     FloatVector a0 = FloatVector.zero(Lanes.FLOATS);
     FloatVector a1 = a0;
     long group = block * perBlock;
@@ -47,35 +41,36 @@ final class SingleGroupMatrix extends GroupMatrix {
       IntVector w =
           IntVector.fromMemorySegment(Lanes.INTS, codes, (block + b) * BLOCK, Lanes.ORDER);
       for (int half = 0; half < 2; half++) {
-        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector w0 =
             w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+        FloatVector w1 =
+            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        w = w.lanewise(LSHR, 8);
+        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
         a0 =
             s0.lanewise(
                 FMA, w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0)), a0);
         int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
-        FloatVector w1 =
-            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
         FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
         a1 =
             s1.lanewise(
                 FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1)), a1);
-        int k2 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 2) * SIZE;
         FloatVector w2 =
-            w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
+            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+        FloatVector w3 =
+            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        w = w.lanewise(LSHR, 8);
+        int k2 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 2) * SIZE;
         FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 2]);
         a0 =
             s2.lanewise(
                 FMA, w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k2)), a0);
         int k3 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 3) * SIZE;
-        FloatVector w3 =
-            w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
         FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 3]);
         a1 =
             s3.lanewise(
                 FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k3)), a1);
-        w = w.lanewise(LSHR, 16);
         group += 4;
         scale += 4;
       }
@@ -90,16 +85,10 @@ final class SingleGroupMatrix extends GroupMatrix {
     MemorySegment indices = this.indices;
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
-    IntVector n2 = Lanes.nibble(2);
-    IntVector n3 = Lanes.nibble(3);
     IntVector e0 = Lanes.exponent(0);
     IntVector e1 = Lanes.exponent(1);
-    IntVector e2 = Lanes.exponent(2);
-    IntVector e3 = Lanes.exponent(3);
     FloatVector z0 = Lanes.zero(0);
     FloatVector z1 = Lanes.zero(1);
-    FloatVector z2 = Lanes.zero(2);
-    FloatVector z3 = Lanes.zero(3);
     int x1 = xFrom + xStride;
     int x2 = x1 + xStride;
     int x3 = x2 + xStride;
@@ -117,9 +106,12 @@ final class SingleGroupMatrix extends GroupMatrix {
       IntVector w =
           IntVector.fromMemorySegment(Lanes.INTS, codes, (block + i) * BLOCK, Lanes.ORDER);
       for (int half = 0; half < 2; half++) {
-        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector w0 =
             w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+        FloatVector w1 =
+            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        w = w.lanewise(LSHR, 8);
+        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
         FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
         a0 =
             s0.lanewise(
@@ -131,8 +123,6 @@ final class SingleGroupMatrix extends GroupMatrix {
         d0 =
             s0.lanewise(FMA, w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k0)), d0);
         int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
-        FloatVector w1 =
-            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
         FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
         a1 =
             s1.lanewise(
@@ -143,9 +133,12 @@ final class SingleGroupMatrix extends GroupMatrix {
             s1.lanewise(FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k1)), c1);
         d1 =
             s1.lanewise(FMA, w1.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k1)), d1);
-        int k2 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 2) * SIZE;
         FloatVector w2 =
-            w.lanewise(AND, n2).lanewise(OR, e2).reinterpretAsFloats().lanewise(SUB, z2);
+            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+        FloatVector w3 =
+            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+        w = w.lanewise(LSHR, 8);
+        int k2 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 2) * SIZE;
         FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 2]);
         a0 =
             s2.lanewise(
@@ -157,8 +150,6 @@ final class SingleGroupMatrix extends GroupMatrix {
         d0 =
             s2.lanewise(FMA, w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k2)), d0);
         int k3 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 3) * SIZE;
-        FloatVector w3 =
-            w.lanewise(AND, n3).lanewise(OR, e3).reinterpretAsFloats().lanewise(SUB, z3);
         FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 3]);
         a1 =
             s3.lanewise(
@@ -169,7 +160,6 @@ final class SingleGroupMatrix extends GroupMatrix {
             s3.lanewise(FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k3)), c1);
         d1 =
             s3.lanewise(FMA, w3.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k3)), d1);
-        w = w.lanewise(LSHR, 16);
         group += 4;
         scale += 4;
       }

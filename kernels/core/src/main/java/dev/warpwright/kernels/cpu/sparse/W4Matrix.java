@@ -69,16 +69,10 @@ final class W4Matrix extends TileMatrix {
     long bytes = Lanes.INTS.vectorByteSize();
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
-    IntVector n2 = Lanes.nibble(2);
-    IntVector n3 = Lanes.nibble(3);
     IntVector e0 = Lanes.exponent(0);
     IntVector e1 = Lanes.exponent(1);
-    IntVector e2 = Lanes.exponent(2);
-    IntVector e3 = Lanes.exponent(3);
     FloatVector z0 = Lanes.zero(0);
     FloatVector z1 = Lanes.zero(1);
-    FloatVector z2 = Lanes.zero(2);
-    FloatVector z3 = Lanes.zero(3);
     IntVector f16Bits = Lanes.f16Bits();
     FloatVector f16Scale = Lanes.f16Scale();
     FloatVector zero = FloatVector.zero(Lanes.FLOATS);
@@ -102,8 +96,8 @@ final class W4Matrix extends TileMatrix {
         IntVector w3 =
             IntVector.fromMemorySegment(Lanes.INTS, codes, code + 3 * bytes, Lanes.ORDER);
         code += 4 * bytes;
-        for (int half = 0; half < 2; half++) {
-          FloatVector x0 = FloatVector.broadcast(Lanes.FLOATS, x[k]);
+        for (int pair = 0; pair < WORD / 2; pair++) {
+          FloatVector x0 = FloatVector.broadcast(Lanes.FLOATS, x[k++]);
           t0 =
               w0.lanewise(AND, n0)
                   .lanewise(OR, e0)
@@ -128,7 +122,7 @@ final class W4Matrix extends TileMatrix {
                   .reinterpretAsFloats()
                   .lanewise(SUB, z0)
                   .lanewise(FMA, x0, t3);
-          FloatVector x1 = FloatVector.broadcast(Lanes.FLOATS, x[k + 1]);
+          FloatVector x1 = FloatVector.broadcast(Lanes.FLOATS, x[k++]);
           t0 =
               w0.lanewise(AND, n1)
                   .lanewise(OR, e1)
@@ -153,61 +147,10 @@ final class W4Matrix extends TileMatrix {
                   .reinterpretAsFloats()
                   .lanewise(SUB, z1)
                   .lanewise(FMA, x1, t3);
-          FloatVector x2 = FloatVector.broadcast(Lanes.FLOATS, x[k + 2]);
-          t0 =
-              w0.lanewise(AND, n2)
-                  .lanewise(OR, e2)
-                  .reinterpretAsFloats()
-                  .lanewise(SUB, z2)
-                  .lanewise(FMA, x2, t0);
-          t1 =
-              w1.lanewise(AND, n2)
-                  .lanewise(OR, e2)
-                  .reinterpretAsFloats()
-                  .lanewise(SUB, z2)
-                  .lanewise(FMA, x2, t1);
-          t2 =
-              w2.lanewise(AND, n2)
-                  .lanewise(OR, e2)
-                  .reinterpretAsFloats()
-                  .lanewise(SUB, z2)
-                  .lanewise(FMA, x2, t2);
-          t3 =
-              w3.lanewise(AND, n2)
-                  .lanewise(OR, e2)
-                  .reinterpretAsFloats()
-                  .lanewise(SUB, z2)
-                  .lanewise(FMA, x2, t3);
-          FloatVector x3 = FloatVector.broadcast(Lanes.FLOATS, x[k + 3]);
-          t0 =
-              w0.lanewise(AND, n3)
-                  .lanewise(OR, e3)
-                  .reinterpretAsFloats()
-                  .lanewise(SUB, z3)
-                  .lanewise(FMA, x3, t0);
-          t1 =
-              w1.lanewise(AND, n3)
-                  .lanewise(OR, e3)
-                  .reinterpretAsFloats()
-                  .lanewise(SUB, z3)
-                  .lanewise(FMA, x3, t1);
-          t2 =
-              w2.lanewise(AND, n3)
-                  .lanewise(OR, e3)
-                  .reinterpretAsFloats()
-                  .lanewise(SUB, z3)
-                  .lanewise(FMA, x3, t2);
-          t3 =
-              w3.lanewise(AND, n3)
-                  .lanewise(OR, e3)
-                  .reinterpretAsFloats()
-                  .lanewise(SUB, z3)
-                  .lanewise(FMA, x3, t3);
-          w0 = w0.lanewise(LSHR, 16);
-          w1 = w1.lanewise(LSHR, 16);
-          w2 = w2.lanewise(LSHR, 16);
-          w3 = w3.lanewise(LSHR, 16);
-          k += 4;
+          w0 = w0.lanewise(LSHR, 8);
+          w1 = w1.lanewise(LSHR, 8);
+          w2 = w2.lanewise(LSHR, 8);
+          w3 = w3.lanewise(LSHR, 8);
         }
       }
       IntVector s0 =
