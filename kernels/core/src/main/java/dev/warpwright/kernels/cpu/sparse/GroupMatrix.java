@@ -4,6 +4,7 @@ import static jdk.incubator.vector.VectorOperators.AND;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.MUL;
 import static jdk.incubator.vector.VectorOperators.S2I;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import dev.warpwright.kernels.cpu.HostDevice;
 import dev.warpwright.kernels.cpu.HugePages;
@@ -32,11 +33,13 @@ abstract class GroupMatrix extends VectorMatrix {
   /** Bytes of a block. */
   static final int BLOCK = Lanes.INTS.vectorByteSize();
 
-  /** Groups whose scales are decoded at once, to the beginning of the scratch memory. */
-  static final int SEGMENT = SCRATCH / 2;
+  /** Groups that are decoded at once. */
+  private static final int SEGMENT = SCRATCH / 4;
 
-  /** Where the sums of the lanes of up to four rows of x go in the scratch memory. */
-  static final int SUMS = SEGMENT;
+  /** Places in the scratch memory, behind the scales: where groups begin in x, and sums. */
+  static final int OFFSETS = SEGMENT;
+
+  static final int SUMS = 2 * SEGMENT;
 
   /** Codes that one claim of work is worth. */
   private static final long UNIT_BYTES = 64 << 10;
@@ -45,16 +48,15 @@ abstract class GroupMatrix extends VectorMatrix {
   private final int[] unitRows;
 
   /** Blocks before each row. */
-  final long[] rowStart;
+  private final long[] rowStart;
 
-  /** Groups of a block. */
-  final int perBlock;
-
+  private final int perBlock;
+  private final int sizeLog;
   final MemorySegment codes;
-  final MemorySegment scales;
+  private final MemorySegment scales;
 
   /** Which group of x each group multiplies. */
-  final MemorySegment indices;
+  private final MemorySegment indices;
 
   GroupMatrix(HostDevice device, GroupSparseMatrix matrix, int size) {
     int perBlock = VECTORS * Lanes.COUNT / size;
@@ -63,12 +65,14 @@ abstract class GroupMatrix extends VectorMatrix {
     long blocks = rowStart[matrix.rows()];
     super(device, matrix, blocks * (BLOCK + perBlock * 4L) + rowStart.length * 8L);
     this.perBlock = perBlock;
+    this.sizeLog = Integer.numberOfTrailingZeros(size);
     this.rowStart = rowStart;
     unitRows = units(rowStart);
     codes = allocate(blocks * BLOCK);
-    // A vector of scales may be read at the last group.
-    scales = allocate((blocks * perBlock + Lanes.COUNT) * Short.BYTES);
-    indices = allocate(blocks * perBlock * Short.BYTES);
+    // Whole vectors of these are read, even at the last group.
+    long groupBytes = (blocks * perBlock + Lanes.COUNT) * Short.BYTES;
+    scales = allocate(groupBytes);
+    indices = allocate(groupBytes);
     for (int n = 0; n < matrix.rows(); n++) {
       fill(matrix, n, size, split);
     }
@@ -165,7 +169,7 @@ abstract class GroupMatrix extends VectorMatrix {
       long end = rowStart[n + 1];
       for (long block = rowStart[n]; block < end; block += SEGMENT / VECTORS) {
         int count = (int) Math.min(end - block, SEGMENT / VECTORS);
-        decodeScales(block * perBlock, count * perBlock, scratch);
+        decode(block * perBlock, count * perBlock, scratch);
         int i = 0;
         for (; i + 4 <= m; i += 4) {
           multiplyFour(block, count, x, xFrom + i * xStride, xStride, scratch);
@@ -186,26 +190,34 @@ abstract class GroupMatrix extends VectorMatrix {
     }
   }
 
-  private void decodeScales(long first, int count, float[] into) {
-    IntVector bits = Lanes.f16Bits();
-    FloatVector scale = Lanes.f16Scale();
+  /** Writes scales as floats, and as raw bits of floats where in a row of x the groups begin. */
+  private void decode(long first, int count, float[] scratch) {
+    IntVector f16Bits = Lanes.f16Bits();
+    FloatVector f16Scale = Lanes.f16Scale();
     for (int i = 0; i < count; i += Lanes.COUNT) {
-      ((IntVector)
-              ShortVector.fromMemorySegment(
-                      Lanes.SHORTS, scales, (first + i) * Short.BYTES, Lanes.ORDER)
-                  .convertShape(S2I, Lanes.INTS, 0))
+      long at = (first + i) * Short.BYTES;
+      IntVector scale =
+          (IntVector)
+              ShortVector.fromMemorySegment(Lanes.SHORTS, scales, at, Lanes.ORDER)
+                  .convertShape(S2I, Lanes.INTS, 0);
+      scale
           .lanewise(LSHL, 13)
-          .lanewise(AND, bits)
+          .lanewise(AND, f16Bits)
           .reinterpretAsFloats()
-          .lanewise(MUL, scale)
-          .intoArray(into, i);
+          .lanewise(MUL, f16Scale)
+          .intoArray(scratch, i);
+      IntVector index =
+          (IntVector)
+              ShortVector.fromMemorySegment(Lanes.SHORTS, indices, at, Lanes.ORDER)
+                  .convertShape(ZERO_EXTEND_S2I, Lanes.INTS, 0);
+      index.lanewise(LSHL, sizeLog).reinterpretAsFloats().intoArray(scratch, OFFSETS + i);
     }
   }
 
   /**
    * Multiplies one row of x by {@code count} blocks of a row of W.
    *
-   * @param scratch holds the scales of the blocks, and receives the sums of the lanes
+   * @param scratch holds the scales and offsets of the blocks, and receives the sums of the lanes
    */
   abstract void multiplyOne(long block, int count, float[] x, int xFrom, float[] scratch);
 

@@ -10,13 +10,15 @@ import static jdk.incubator.vector.VectorOperators.SUB;
 import dev.warpwright.kernels.cpu.HostDevice;
 import dev.warpwright.kernels.sparse.GroupSparseMatrix;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /** Groups of two vectors. */
 final class PairGroupMatrix extends GroupMatrix {
   private static final int SIZE = 2 * Lanes.COUNT;
+
+  /** Groups of a block. */
+  private static final int GROUPS = VECTORS / 2;
 
   PairGroupMatrix(HostDevice device, GroupSparseMatrix matrix) {
     super(device, matrix, SIZE);
@@ -26,7 +28,6 @@ final class PairGroupMatrix extends GroupMatrix {
   void multiplyOne(long block, int count, float[] x, int xFrom, float[] scratch) {
     // What is read from a field is checked anew after every access to memory.
     MemorySegment codes = this.codes;
-    MemorySegment indices = this.indices;
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
     IntVector e0 = Lanes.exponent(0);
@@ -35,45 +36,61 @@ final class PairGroupMatrix extends GroupMatrix {
     FloatVector z1 = Lanes.zero(1);
     FloatVector a0 = FloatVector.zero(Lanes.FLOATS);
     FloatVector a1 = a0;
-    long group = block * perBlock;
-    int scale = 0;
+    long code = block * BLOCK;
     for (int b = 0; b < count; b++) {
-      IntVector w =
-          IntVector.fromMemorySegment(Lanes.INTS, codes, (block + b) * BLOCK, Lanes.ORDER);
-      for (int half = 0; half < 2; half++) {
-        FloatVector w0 =
-            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
-        FloatVector w1 =
-            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
-        w = w.lanewise(LSHR, 8);
-        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
-        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
-        a0 =
-            s0.lanewise(
-                FMA,
-                w1.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0 + Lanes.COUNT),
-                    w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0))),
-                a0);
-        FloatVector w2 =
-            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
-        FloatVector w3 =
-            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
-        w = w.lanewise(LSHR, 8);
-        int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
-        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
-        a1 =
-            s1.lanewise(
-                FMA,
-                w3.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1 + Lanes.COUNT),
-                    w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1))),
-                a1);
-        group += 2;
-        scale += 2;
-      }
+      IntVector w = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
+      FloatVector w0 = w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+      FloatVector w1 = w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+      int k0 = Float.floatToRawIntBits(scratch[OFFSETS + GROUPS * b]);
+      FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[GROUPS * b]);
+      a0 =
+          s0.lanewise(
+              FMA,
+              w1.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0 + Lanes.COUNT),
+                  w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0))),
+              a0);
+      w = w.lanewise(LSHR, 8);
+      FloatVector w2 = w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+      FloatVector w3 = w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+      int k1 = Float.floatToRawIntBits(scratch[OFFSETS + GROUPS * b + 1]);
+      FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[GROUPS * b + 1]);
+      a1 =
+          s1.lanewise(
+              FMA,
+              w3.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1 + Lanes.COUNT),
+                  w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1))),
+              a1);
+      w = w.lanewise(LSHR, 8);
+      FloatVector w4 = w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+      FloatVector w5 = w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+      int k2 = Float.floatToRawIntBits(scratch[OFFSETS + GROUPS * b + 2]);
+      FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scratch[GROUPS * b + 2]);
+      a0 =
+          s2.lanewise(
+              FMA,
+              w5.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k2 + Lanes.COUNT),
+                  w4.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k2))),
+              a0);
+      w = w.lanewise(LSHR, 8);
+      FloatVector w6 = w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+      FloatVector w7 = w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+      int k3 = Float.floatToRawIntBits(scratch[OFFSETS + GROUPS * b + 3]);
+      FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scratch[GROUPS * b + 3]);
+      a1 =
+          s3.lanewise(
+              FMA,
+              w7.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k3 + Lanes.COUNT),
+                  w6.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k3))),
+              a1);
+      code += BLOCK;
     }
     a0.add(a1).intoArray(scratch, SUMS);
   }
@@ -82,7 +99,6 @@ final class PairGroupMatrix extends GroupMatrix {
   void multiplyFour(long block, int count, float[] x, int xFrom, int xStride, float[] scratch) {
     // What is read from a field is checked anew after every access to memory.
     MemorySegment codes = this.codes;
-    MemorySegment indices = this.indices;
     IntVector n0 = Lanes.nibble(0);
     IntVector n1 = Lanes.nibble(1);
     IntVector e0 = Lanes.exponent(0);
@@ -100,93 +116,157 @@ final class PairGroupMatrix extends GroupMatrix {
     FloatVector c1 = a0;
     FloatVector d0 = a0;
     FloatVector d1 = a0;
-    long group = block * perBlock;
-    int scale = 0;
-    for (int i = 0; i < count; i++) {
-      IntVector w =
-          IntVector.fromMemorySegment(Lanes.INTS, codes, (block + i) * BLOCK, Lanes.ORDER);
-      for (int half = 0; half < 2; half++) {
-        FloatVector w0 =
-            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
-        FloatVector w1 =
-            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
-        w = w.lanewise(LSHR, 8);
-        int k0 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group) * SIZE;
-        FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale]);
-        a0 =
-            s0.lanewise(
-                FMA,
-                w1.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0 + Lanes.COUNT),
-                    w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0))),
-                a0);
-        b0 =
-            s0.lanewise(
-                FMA,
-                w1.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, x1 + k0 + Lanes.COUNT),
-                    w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k0))),
-                b0);
-        c0 =
-            s0.lanewise(
-                FMA,
-                w1.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, x2 + k0 + Lanes.COUNT),
-                    w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k0))),
-                c0);
-        d0 =
-            s0.lanewise(
-                FMA,
-                w1.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, x3 + k0 + Lanes.COUNT),
-                    w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k0))),
-                d0);
-        FloatVector w2 =
-            w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
-        FloatVector w3 =
-            w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
-        w = w.lanewise(LSHR, 8);
-        int k1 = indices.getAtIndex(ValueLayout.JAVA_CHAR, group + 1) * SIZE;
-        FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[scale + 1]);
-        a1 =
-            s1.lanewise(
-                FMA,
-                w3.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1 + Lanes.COUNT),
-                    w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1))),
-                a1);
-        b1 =
-            s1.lanewise(
-                FMA,
-                w3.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, x1 + k1 + Lanes.COUNT),
-                    w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k1))),
-                b1);
-        c1 =
-            s1.lanewise(
-                FMA,
-                w3.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, x2 + k1 + Lanes.COUNT),
-                    w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k1))),
-                c1);
-        d1 =
-            s1.lanewise(
-                FMA,
-                w3.lanewise(
-                    FMA,
-                    FloatVector.fromArray(Lanes.FLOATS, x, x3 + k1 + Lanes.COUNT),
-                    w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k1))),
-                d1);
-        group += 2;
-        scale += 2;
-      }
+    long code = block * BLOCK;
+    for (int b = 0; b < count; b++) {
+      IntVector w = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
+      FloatVector w0 = w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+      FloatVector w1 = w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+      int k0 = Float.floatToRawIntBits(scratch[OFFSETS + GROUPS * b]);
+      FloatVector s0 = FloatVector.broadcast(Lanes.FLOATS, scratch[GROUPS * b]);
+      a0 =
+          s0.lanewise(
+              FMA,
+              w1.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0 + Lanes.COUNT),
+                  w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k0))),
+              a0);
+      b0 =
+          s0.lanewise(
+              FMA,
+              w1.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x1 + k0 + Lanes.COUNT),
+                  w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k0))),
+              b0);
+      c0 =
+          s0.lanewise(
+              FMA,
+              w1.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x2 + k0 + Lanes.COUNT),
+                  w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k0))),
+              c0);
+      d0 =
+          s0.lanewise(
+              FMA,
+              w1.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x3 + k0 + Lanes.COUNT),
+                  w0.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k0))),
+              d0);
+      w = w.lanewise(LSHR, 8);
+      FloatVector w2 = w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+      FloatVector w3 = w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+      int k1 = Float.floatToRawIntBits(scratch[OFFSETS + GROUPS * b + 1]);
+      FloatVector s1 = FloatVector.broadcast(Lanes.FLOATS, scratch[GROUPS * b + 1]);
+      a1 =
+          s1.lanewise(
+              FMA,
+              w3.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1 + Lanes.COUNT),
+                  w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k1))),
+              a1);
+      b1 =
+          s1.lanewise(
+              FMA,
+              w3.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x1 + k1 + Lanes.COUNT),
+                  w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k1))),
+              b1);
+      c1 =
+          s1.lanewise(
+              FMA,
+              w3.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x2 + k1 + Lanes.COUNT),
+                  w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k1))),
+              c1);
+      d1 =
+          s1.lanewise(
+              FMA,
+              w3.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x3 + k1 + Lanes.COUNT),
+                  w2.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k1))),
+              d1);
+      w = w.lanewise(LSHR, 8);
+      FloatVector w4 = w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+      FloatVector w5 = w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+      int k2 = Float.floatToRawIntBits(scratch[OFFSETS + GROUPS * b + 2]);
+      FloatVector s2 = FloatVector.broadcast(Lanes.FLOATS, scratch[GROUPS * b + 2]);
+      a0 =
+          s2.lanewise(
+              FMA,
+              w5.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k2 + Lanes.COUNT),
+                  w4.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k2))),
+              a0);
+      b0 =
+          s2.lanewise(
+              FMA,
+              w5.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x1 + k2 + Lanes.COUNT),
+                  w4.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k2))),
+              b0);
+      c0 =
+          s2.lanewise(
+              FMA,
+              w5.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x2 + k2 + Lanes.COUNT),
+                  w4.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k2))),
+              c0);
+      d0 =
+          s2.lanewise(
+              FMA,
+              w5.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x3 + k2 + Lanes.COUNT),
+                  w4.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k2))),
+              d0);
+      w = w.lanewise(LSHR, 8);
+      FloatVector w6 = w.lanewise(AND, n0).lanewise(OR, e0).reinterpretAsFloats().lanewise(SUB, z0);
+      FloatVector w7 = w.lanewise(AND, n1).lanewise(OR, e1).reinterpretAsFloats().lanewise(SUB, z1);
+      int k3 = Float.floatToRawIntBits(scratch[OFFSETS + GROUPS * b + 3]);
+      FloatVector s3 = FloatVector.broadcast(Lanes.FLOATS, scratch[GROUPS * b + 3]);
+      a1 =
+          s3.lanewise(
+              FMA,
+              w7.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k3 + Lanes.COUNT),
+                  w6.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, xFrom + k3))),
+              a1);
+      b1 =
+          s3.lanewise(
+              FMA,
+              w7.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x1 + k3 + Lanes.COUNT),
+                  w6.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x1 + k3))),
+              b1);
+      c1 =
+          s3.lanewise(
+              FMA,
+              w7.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x2 + k3 + Lanes.COUNT),
+                  w6.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x2 + k3))),
+              c1);
+      d1 =
+          s3.lanewise(
+              FMA,
+              w7.lanewise(
+                  FMA,
+                  FloatVector.fromArray(Lanes.FLOATS, x, x3 + k3 + Lanes.COUNT),
+                  w6.lanewise(MUL, FloatVector.fromArray(Lanes.FLOATS, x, x3 + k3))),
+              d1);
+      code += BLOCK;
     }
     a0.add(a1).intoArray(scratch, SUMS);
     b0.add(b1).intoArray(scratch, SUMS + Lanes.COUNT);
