@@ -25,9 +25,9 @@ final class Lanes {
   // The compiler loads a constant vector anew for each use, which costs more than the arithmetic it
   // is for. Elements of arrays are no constants to it: broadcast once before a loop, they stay in
   // registers.
-  private static final int[] NIBBLE = {0xF, 0xF0, 0xF00, 0xF000};
-  private static final int[] EXPONENT = {150 << 23, 146 << 23, 142 << 23, 138 << 23};
-  private static final float[] ZERO = {0x1p23f + 8, 0x1p19f + 8, 0x1p15f + 8, 0x1p11f + 8};
+  private static final int[] NIBBLE = {0xF, 0xF0};
+  private static final int[] EXPONENT = {150 << 23, 146 << 23};
+  private static final float[] ZERO = {0x1p23f + 8, 0x1p19f + 8};
   private static final int[] UPPER_HALF = {0xFFFF0000};
   private static final int[] F16_BITS = {0x8FFFE000};
   private static final float[] F16_SCALE = {0x1p112f};
@@ -38,7 +38,7 @@ final class Lanes {
 
   private Lanes() {}
 
-  /** Selects nibble {@code j} of a word, {@code 0 ≤ j < 4}. */
+  /** Selects nibble {@code j} of a word, {@code j} is 0 or 1. */
   static IntVector nibble(int j) {
     return IntVector.broadcast(INTS, NIBBLE[j]);
   }
