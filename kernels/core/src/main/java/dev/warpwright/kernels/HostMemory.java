@@ -1,6 +1,8 @@
 package dev.warpwright.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
 
 /**
  * Host memory: a heap, direct or mapped {@link MemorySegment} that the caller owns. Nothing is
@@ -32,6 +34,24 @@ public record HostMemory(MemorySegment segment) implements Memory {
         "segment",
         "memory of a closed arena",
         "memory of an open arena");
+  }
+
+  static {
+    // The JVM stops a thread whose arena another thread closes, even while that thread initialises
+    // a
+    // class of the foreign memory API, which is unusable from then on. So they are initialised
+    // here,
+    // before any segment is read.
+    for (ValueLayout layout :
+        List.of(
+            ValueLayout.JAVA_BYTE,
+            ValueLayout.JAVA_SHORT_UNALIGNED,
+            ValueLayout.JAVA_INT_UNALIGNED,
+            ValueLayout.JAVA_LONG_UNALIGNED,
+            ValueLayout.JAVA_FLOAT_UNALIGNED,
+            ValueLayout.JAVA_DOUBLE_UNALIGNED)) {
+      layout.varHandle();
+    }
   }
 
   /** Never started: stands for "a thread other than the owner" in the confinement check. */
