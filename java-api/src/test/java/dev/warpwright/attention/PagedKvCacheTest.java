@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.Warpwright;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.InvalidArgumentException;
+import dev.warpwright.kernels.MemoryAccount;
 import dev.warpwright.kernels.Tensor;
 import java.util.Arrays;
 import java.util.Random;
@@ -92,9 +94,30 @@ class PagedKvCacheTest {
     }
   }
 
-  /** Token by token, in chunks, or alone: a sequence sees the same past. */
   @Test
-  void decodeAndPrefillOfOneTokenAgreeAndNeighboursDoNotMatter() {
+  void whatAttentionHoldsIsAccountedForAndGivenBack() {
+    long before = MemoryAccount.live();
+    PagedKvCache large = ww.kvCache(SPEC.headPages(1024));
+    PagedAttention attention = ww.attention(AttentionSpec.queryHeads(2).over(large));
+    assertEquals(large.bytes() + attention.workspaceBytes(), MemoryAccount.live() - before);
+    long empty = attention.workspaceBytes();
+    Batch batch = large.batch(large.newSequence()).advance(500);
+    Tensor kv = Tensor.wrap(new float[500 * 16], 500, 2, 8);
+    attention.append(0, batch, kv, kv);
+    batch.advance();
+    Tensor one = Tensor.wrap(new float[16], 1, 2, 8);
+    attention.append(0, batch, one, one);
+    attention.decode(0, batch, one, Tensor.wrap(new float[16], 1, 2, 8));
+    // The splits that a step's rows are cut into need room: 2 heads of an output and two sums each.
+    assertTrue(attention.workspaceBytes() >= empty + 2 * 4 * (8 + 2));
+    assertEquals(large.bytes() + attention.workspaceBytes(), MemoryAccount.live() - before);
+    attention.close();
+    large.close();
+    assertEquals(before, MemoryAccount.live());
+  }
+
+  @Test
+  void aNeighbourInTheBatchDoesNotChangeABit() {
     float[] alone = decodeSteps(false);
     assertArrayEquals(alone, decodeSteps(true));
   }

@@ -61,6 +61,11 @@ public abstract class KernelPlan implements Resource {
     return registration.bytes();
   }
 
+  /** The plan holds {@code bytes} from now on, for plans that know it only once they are made. */
+  protected final void workspaceIs(long bytes) {
+    registration.resize(bytes);
+  }
+
   /**
    * Begins a public call: refuses closed plans and devices, and use by two threads. Must be paired
    * with {@link #end}.

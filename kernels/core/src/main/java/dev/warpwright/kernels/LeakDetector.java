@@ -47,7 +47,7 @@ public final class LeakDetector {
   /** The watch over one object. */
   public static final class Registration implements AutoCloseable {
     private final String name;
-    private final long bytes;
+    private volatile long bytes;
     private final @org.jspecify.annotations.Nullable Throwable site;
     private volatile boolean closed;
 
@@ -61,6 +61,14 @@ public final class LeakDetector {
     /** Memory that the object holds. */
     public long bytes() {
       return bytes;
+    }
+
+    /** The object holds another amount of memory from now on; nothing happens once it is closed. */
+    synchronized void resize(long value) {
+      if (!closed) {
+        MemoryAccount.add(value - bytes);
+        bytes = value;
+      }
     }
 
     /** The object was closed as it should be; its bytes are no longer accounted for. Idempotent. */

@@ -4,6 +4,8 @@ import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.Masking;
+import dev.warpwright.kernels.attention.Rope;
 
 /** What cases of attention over pages have in common: queries, outputs and their tolerance. */
 final class CaseAttention {
@@ -39,6 +41,19 @@ final class CaseAttention {
     actual = memory.output("out", DType.F32, tokens, heads.queryHeads(), heads.headDim());
     expectedLse = memory.output("expected lse", DType.F32, tokens, heads.queryHeads());
     actualLse = memory.output("lse", DType.F32, tokens, heads.queryHeads());
+  }
+
+  /** A random rotation of heads of {@code headDim}. */
+  static Rope rope(CaseRandom random, int headDim) {
+    return random.oneOf(
+        Rope.NONE, Rope.rotateHalf(headDim, 1e4), new Rope(Rope.Style.INTERLEAVED, 8, 5e5));
+  }
+
+  /** Random masks: half of them causal and nothing else. */
+  static Masking masking(CaseRandom random) {
+    Masking mixed =
+        new Masking(random.chance(0.7), random.size(0, 100), random.oneOf(0f, 30f), false, false);
+    return random.oneOf(Masking.CAUSAL, Masking.CAUSAL, Masking.NONE, mixed);
   }
 
   Tensor q() {

@@ -105,14 +105,8 @@ public final class PagedPrefillContract implements KernelContract {
             random.chance(0.3),
             random.oneOf(CaseCache.Order.values()),
             deviation),
-        random.oneOf(
-            Rope.NONE, Rope.rotateHalf(headDim, 1e4), new Rope(Rope.Style.INTERLEAVED, 8, 5e5)),
-        random.oneOf(
-            Masking.CAUSAL,
-            Masking.CAUSAL,
-            Masking.NONE,
-            new Masking(
-                random.chance(0.7), random.size(0, 100), random.oneOf(0f, 30f), false, false)),
+        CaseAttention.rope(random, headDim),
+        CaseAttention.masking(random),
         deviation,
         random.seed());
   }

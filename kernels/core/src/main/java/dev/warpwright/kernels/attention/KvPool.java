@@ -1,9 +1,8 @@
 package dev.warpwright.kernels.attention;
 
 import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.DeviceResource;
 import dev.warpwright.kernels.KernelDevice;
-import dev.warpwright.kernels.LeakDetector;
-import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 
 /**
@@ -15,45 +14,18 @@ import dev.warpwright.kernels.Tensor;
  * sequence. Masks and rotations use positions, never slot numbers, so slots may be moved. New pages
  * hold zeros, and positions of −1.
  */
-public abstract class KvPool implements Resource {
-  private final KernelDevice device;
+public abstract class KvPool extends DeviceResource {
   private final KvPoolSpec spec;
-  private final LeakDetector.Registration registration;
-  private boolean closed;
 
   /** A pool of {@code device} that holds {@code bytes}. */
-  @SuppressWarnings("this-escape") // the registration keeps only a weak reference
   protected KvPool(KernelDevice device, KvPoolSpec spec, long bytes) {
-    this.device = device;
+    super(device, "KV pool", bytes);
     this.spec = spec;
-    this.registration = LeakDetector.register(this, "KV pool on " + device.place(), bytes);
-  }
-
-  /** The device that the pool lives on. */
-  public final KernelDevice device() {
-    return device;
   }
 
   /** Sizes and element type. */
   public final KvPoolSpec spec() {
     return spec;
-  }
-
-  /** Memory that the pool holds, side arrays included. */
-  public final long bytes() {
-    return registration.bytes();
-  }
-
-  /** Whether the pool may still be used. */
-  public final synchronized boolean isOpen() {
-    return !closed && device.isOpen();
-  }
-
-  /** Refuses use of a closed pool. */
-  protected final void requireOpen() {
-    if (!isOpen()) {
-      throw new IllegalStateException("KV pool on " + device.place() + " is closed");
-    }
   }
 
   /**
@@ -111,19 +83,4 @@ public abstract class KvPool implements Resource {
 
   /** Copies pages in; all arguments are checked. */
   protected abstract void doImport(int[] pages, Tensor keys, Tensor values, Tensor positions);
-
-  /** Frees the pool's memory; called once. */
-  protected abstract void release();
-
-  @Override
-  public final void close() {
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      closed = true;
-    }
-    registration.close();
-    release();
-  }
 }

@@ -53,7 +53,8 @@ public abstract class HostDevice implements KernelDevice {
     return open;
   }
 
-  final void requireOpen() {
+  /** Refuses use of a closed device. */
+  public final void requireOpen() {
     if (!open) {
       throw new IllegalStateException("device " + place() + " is closed");
     }

@@ -1,6 +1,5 @@
 package dev.warpwright.kernels.cpu;
 
-import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.UnsupportedKernelException;
@@ -29,11 +28,5 @@ public abstract class HostFamily {
     if (!support.supported()) {
       throw new UnsupportedKernelException(device.place(), spec.kernel(), support.reason());
     }
-  }
-
-  /** Refuses a pool or matrix of another device. */
-  protected final void requireOwn(KernelDevice owner, String argument) {
-    dev.warpwright.kernels.Checks.that(
-        owner == device, argument + ".device", owner.place(), device.place());
   }
 }

@@ -69,11 +69,11 @@ class GroupSparseMatmulContractTest extends ContractTest {
   /** Rows from empty to full, so that units of equal work have very different numbers of rows. */
   @Test
   void cutsUnevenRows() {
-    int rows = 300;
-    int groups = 64;
+    int rows = 1000;
+    int groups = 1000;
     long[] rowStart = new long[rows + 1];
     for (int n = 0; n < rows; n++) {
-      rowStart[n + 1] = rowStart[n] + (n % 100 == 7 ? groups : n % 3 == 0 ? 1 : 0);
+      rowStart[n + 1] = rowStart[n] + (n % 20 == 7 ? groups : n % 3 == 0 ? 1 : 0);
     }
     int kept = (int) rowStart[rows];
     short[] index = new short[kept];

@@ -32,11 +32,17 @@ final class AppendKvVector extends AppendKv {
     keys = new float[workers.threads()][spec.heads().headDim()];
     values = new float[workers.threads()][spec.heads().headDim()];
     batch = new PageTables(1, 1, 1);
+    workspaceIs(bytes());
+  }
+
+  private long bytes() {
+    return 2L * Float.BYTES * workers.threads() * heads().headDim() + rotation.bytes();
   }
 
   @Override
   protected void prepare(PageTables next) {
     rotation.update(next);
+    workspaceIs(bytes());
   }
 
   @Override

@@ -50,6 +50,13 @@ final class AttentionTile {
     outs = new float[padded * paddedDim];
   }
 
+  /** Bytes of the scratch memory. */
+  long bytes() {
+    int floats =
+        query.length + queries.length + most.length + sums.length + outs.length + weights.length;
+    return (long) Float.BYTES * floats + (long) Integer.BYTES * positions.length + chunk.bytes();
+  }
+
   /** Starts {@code count} columns, without slots. */
   void begin(int count) {
     columns = count;

@@ -57,16 +57,10 @@ abstract class HostAttention extends HostFamily implements AttentionKernels {
   /** Refuses a pool that is not offered, and a closed device. */
   final void requirePool(KvPoolSpec spec) {
     Checks.notNull("spec", spec);
-    requireOpen();
+    device().requireOpen();
     Support support = support(spec);
     if (!support.supported()) {
       throw new UnsupportedKernelException(device().place(), KernelId.APPEND_KV, support.reason());
-    }
-  }
-
-  private void requireOpen() {
-    if (!device().isOpen()) {
-      throw new IllegalStateException("device " + device().place() + " is closed");
     }
   }
 }

@@ -22,6 +22,7 @@ final class PagedDecodeReference extends PagedDecode {
   @Override
   protected void prepare(PageTables batch) {
     attention.reserve(batch.maxLength());
+    workspaceIs(attention.bytes());
   }
 
   @Override

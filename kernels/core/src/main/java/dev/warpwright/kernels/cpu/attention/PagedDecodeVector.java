@@ -55,6 +55,15 @@ final class PagedDecodeVector extends PagedDecode {
       tiles[i] = new AttentionTile((KvPoolVector) pool, spec.masking(), group);
     }
     sums = new float[workers.threads()][paddedDim];
+    workspaceIs(bytes());
+  }
+
+  private long bytes() {
+    long perSplit = (long) Float.BYTES * group * (paddedDim + 2);
+    return workers.threads() * (tiles[0].bytes() + (long) Float.BYTES * paddedDim)
+        + rotation.bytes()
+        + (long) Integer.BYTES * firstSplit.length
+        + perSplit * outs.length;
   }
 
   @Override
@@ -79,6 +88,7 @@ final class PagedDecodeVector extends PagedDecode {
       mosts = new float[most * group];
       totals = new float[most * group];
     }
+    workspaceIs(bytes());
   }
 
   @Override

@@ -22,6 +22,7 @@ final class PagedPrefillReference extends PagedPrefill {
   @Override
   protected void prepare(PageTables batch) {
     attention.reserve(batch.maxLength());
+    workspaceIs(attention.bytes());
   }
 
   @Override

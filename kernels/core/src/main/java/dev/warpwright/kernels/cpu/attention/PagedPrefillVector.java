@@ -39,6 +39,13 @@ final class PagedPrefillVector extends PagedPrefill {
     for (int i = 0; i < tiles.length; i++) {
       tiles[i] = new AttentionTile((KvPoolVector) pool, spec.masking(), tileTokens * group);
     }
+    workspaceIs(bytes());
+  }
+
+  private long bytes() {
+    return workers.threads() * tiles[0].bytes()
+        + rotation.bytes()
+        + (long) Integer.BYTES * firstTile.length;
   }
 
   @Override
@@ -51,6 +58,7 @@ final class PagedPrefillVector extends PagedPrefill {
       int count = (next.newTokens(request) + tileTokens - 1) / tileTokens;
       firstTile[request + 1] = firstTile[request] + count;
     }
+    workspaceIs(bytes());
   }
 
   @Override

@@ -38,6 +38,7 @@ final class RmsNormVector extends RmsNorm {
     workers = device.pool();
     chunkRows = Math.max(1, CHUNK_ELEMENTS / spec.columns());
     lanes = new float[workers.threads()][Lanes.BLOCK];
+    workspaceIs((long) Float.BYTES * workers.threads() * Lanes.BLOCK);
   }
 
   @Override

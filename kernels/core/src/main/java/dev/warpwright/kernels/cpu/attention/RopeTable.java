@@ -22,6 +22,11 @@ final class RopeTable {
     }
   }
 
+  /** Bytes of the table as it is now. */
+  long bytes() {
+    return (long) Float.BYTES * (cos.length + sin.length) + (long) Double.BYTES * pairs;
+  }
+
   /** Computes the table of a batch. */
   void update(PageTables batch) {
     long size = (long) batch.tokens() * pairs;

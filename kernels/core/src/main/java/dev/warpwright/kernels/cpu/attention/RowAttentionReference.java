@@ -24,6 +24,11 @@ final class RowAttentionReference {
     this.query = new double[pool.spec().headDim()];
   }
 
+  /** Bytes of the scratch memory. */
+  long bytes() {
+    return (long) Double.BYTES * (query.length + weights.length);
+  }
+
   /** Makes room for rows of {@code length} slots. */
   void reserve(int length) {
     if (weights.length < length) {

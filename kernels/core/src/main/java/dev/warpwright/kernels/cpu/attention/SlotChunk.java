@@ -47,6 +47,11 @@ final class SlotChunk {
     }
   }
 
+  /** Bytes of the room that grows with the head dimension. */
+  long bytes() {
+    return packed.byteSize() + (long) Float.BYTES * value.length;
+  }
+
   /** Takes the slots {@code from} to {@code from + count} of a row and reads their positions. */
   void load(PageTables batch, int row, int from, int count) {
     slots = count;
