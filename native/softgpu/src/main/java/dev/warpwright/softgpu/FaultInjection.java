@@ -6,7 +6,9 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Failures that a test orders in advance. Each happens once, except those that say otherwise. All
@@ -24,18 +26,35 @@ public final class FaultInjection {
    */
   public record LaunchFault(CudaResult result, boolean sticky) {}
 
-  private record CallOrder(long call, CudaResult result) {}
+  private record CallOrder(long call, CudaResult result, @Nullable CallOrder next) {}
 
-  private final Map<String, Long> calls = new HashMap<>();
-  private final Map<String, List<CallOrder>> callOrders = new HashMap<>();
-  private final Map<String, Runnable> hooks = new HashMap<>();
+  /** What is known and ordered of one entry point. */
+  private static final class Calls {
+    final AtomicLong count = new AtomicLong();
+    volatile @Nullable CallOrder orders;
+    volatile @Nullable Runnable hook;
+  }
+
+  /** Full from the start, because {@link #onCall} may run where nothing can be allocated. */
+  private final Map<String, Calls> calls = new ConcurrentHashMap<>();
+
+  private final Map<Integer, CudaResult> lostDevices = new ConcurrentHashMap<>();
   private final Map<String, Long> launches = new HashMap<>();
   private final List<LaunchOrder> launchOrders = new ArrayList<>();
-  private final Map<Integer, CudaResult> lostDevices = new HashMap<>();
   private long allocationLimit = Long.MAX_VALUE;
 
   /** Only {@link SoftGpu} makes one. */
-  FaultInjection() {}
+  FaultInjection(List<String> symbols) {
+    symbols.forEach(symbol -> calls.put(symbol, new Calls()));
+  }
+
+  private Calls of(String symbol) {
+    Calls found = calls.get(symbol);
+    if (found == null) {
+      throw new IllegalArgumentException("no entry point is called " + symbol);
+    }
+    return found;
+  }
 
   /**
    * Makes a call fail without doing anything.
@@ -46,17 +65,18 @@ public final class FaultInjection {
    */
   public synchronized void failCall(String symbol, int nth, CudaResult result) {
     requirePositive(nth);
-    long call = calls.getOrDefault(symbol, 0L) + nth;
-    callOrders.computeIfAbsent(symbol, s -> new ArrayList<>()).add(new CallOrder(call, result));
+    Calls of = of(symbol);
+    of.orders = new CallOrder(of.count.get() + nth, result, of.orders);
   }
 
   /**
    * Runs something inside every later call of an entry point, before it does its work: a garbage
    * collection, or a change of the caller's data. What it throws counts as an error of the software
-   * GPU itself.
+   * GPU itself. A collection inside {@code cuDeviceGetName} hangs with most collectors: JCuda pins
+   * an array for it.
    */
-  public synchronized void beforeCall(String symbol, Runnable action) {
-    hooks.put(symbol, action);
+  public void beforeCall(String symbol, Runnable action) {
+    of(symbol).hook = action;
   }
 
   /**
@@ -81,32 +101,36 @@ public final class FaultInjection {
   }
 
   /** Makes every later call on a device return {@code result}, until the software GPU is closed. */
-  public synchronized void loseDevice(int ordinal, CudaResult result) {
+  public void loseDevice(int ordinal, CudaResult result) {
     lostDevices.put(ordinal, result);
   }
 
   /** How often an entry point was called. */
-  public synchronized long calls(String symbol) {
-    return calls.getOrDefault(symbol, 0L);
+  public long calls(String symbol) {
+    return of(symbol).count.get();
   }
 
-  /** Counts a call and says whether it must fail. For the driver. */
-  public synchronized Optional<CudaResult> onCall(String symbol) {
-    hooks.getOrDefault(symbol, () -> {}).run();
-    long call = calls.merge(symbol, 1L, Long::sum);
-    Iterator<CallOrder> orders = callOrders.getOrDefault(symbol, List.of()).iterator();
-    while (orders.hasNext()) {
-      CallOrder order = orders.next();
+  /**
+   * Counts a call and says how it must fail, or null. For the driver. Allocates nothing and waits
+   * for nobody.
+   */
+  public @Nullable CudaResult onCall(String symbol) {
+    Calls of = of(symbol);
+    Runnable hook = of.hook;
+    if (hook != null) {
+      hook.run();
+    }
+    long call = of.count.incrementAndGet();
+    for (CallOrder order = of.orders; order != null; order = order.next) {
       if (order.call == call) {
-        orders.remove();
-        return Optional.of(order.result);
+        return order.result;
       }
     }
-    return Optional.empty();
+    return null;
   }
 
-  /** Counts an executed launch and says whether it must fail. For the driver. */
-  public synchronized Optional<LaunchFault> onLaunch(Launch launch) {
+  /** Counts an executed launch and says how it must fail, or null. For the driver. */
+  public synchronized @Nullable LaunchFault onLaunch(Launch launch) {
     String kernel = launch.entry().name();
     long count = launches.merge(kernel, 1L, Long::sum);
     Iterator<LaunchOrder> orders = launchOrders.iterator();
@@ -114,10 +138,10 @@ public final class FaultInjection {
       LaunchOrder order = orders.next();
       if (order.kernel.equals(kernel) && order.launch == count) {
         orders.remove();
-        return Optional.of(order.fault);
+        return order.fault;
       }
     }
-    return Optional.empty();
+    return null;
   }
 
   /** Whether an allocation must fail. For the driver. */
@@ -125,9 +149,9 @@ public final class FaultInjection {
     return bytes >= allocationLimit;
   }
 
-  /** What calls on a lost device return. For the driver. */
-  public synchronized Optional<CudaResult> lost(int ordinal) {
-    return Optional.ofNullable(lostDevices.get(ordinal));
+  /** What calls on a lost device return, or null while it is there. For the driver. */
+  public @Nullable CudaResult lost(int ordinal) {
+    return lostDevices.get(ordinal);
   }
 
   private static void requirePositive(int nth) {

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 public final class SoftGpu implements AutoCloseable {
   private static final AtomicReference<@Nullable SoftGpu> OPEN = new AtomicReference<>();
 
-  private final FaultInjection faults = new FaultInjection();
+  private final FaultInjection faults = new FaultInjection(StandIn.symbols());
   private final Driver driver;
 
   private SoftGpu(SoftGpuOptions options) {

@@ -57,11 +57,9 @@ final class Device {
 
   /** Fails when a test has taken the device away. */
   void requirePresent() {
-    faults
-        .lost(ordinal)
-        .ifPresent(
-            result -> {
-              throw new CudaFailure(result);
-            });
+    CudaResult lost = faults.lost(ordinal);
+    if (lost != null) {
+      throw new CudaFailure(lost);
+    }
   }
 }

@@ -65,11 +65,6 @@ final class DeviceCalls {
     CMemory.putInt(device, driver.device(ordinal).ordinal());
   }
 
-  @CudaEntry("cuDeviceGetName")
-  void deviceGetName(MemorySegment name, int length, int device) {
-    CMemory.putText(name, length, driver.device(device).profile().name());
-  }
-
   @CudaEntry("cuDeviceGetUuid")
   void deviceGetUuid(MemorySegment uuid, int device) {
     MemorySegment bytes = CMemory.at(uuid, 16);

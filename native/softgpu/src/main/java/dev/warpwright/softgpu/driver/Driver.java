@@ -32,6 +32,7 @@ public final class Driver {
   private final Handles handles = new Handles();
   private final HostMemory hostMemory = new HostMemory();
   private final WorkQueues queues;
+  private final DeviceNames names;
   private final Map<Class<?>, Object> areas = new HashMap<>();
   private final Map<Thread, Deque<Context>> current = new WeakHashMap<>();
   private final ReentrantLock lock = new ReentrantLock();
@@ -40,7 +41,7 @@ public final class Driver {
   private final List<SimFault> simFaults = new ArrayList<>();
   private final List<String> abandoned = new ArrayList<>();
   private final List<Throwable> escaped = new ArrayList<>();
-  private boolean initialised;
+  private volatile boolean initialised;
 
   /**
    * A driver that nobody has called yet.
@@ -55,6 +56,7 @@ public final class Driver {
     for (int i = 0; i < options.devices().size(); i++) {
       devices.add(new Device(i, options, faults));
     }
+    names = new DeviceNames(options.devices(), faults);
     for (Class<?> area : EntryTable.AREAS) {
       areas.put(area, create(area));
     }
@@ -72,9 +74,9 @@ public final class Driver {
   CudaResult call(Entry entry, Object[] arguments) {
     lock.lock();
     try {
-      Optional<CudaResult> ordered = faults.onCall(entry.symbol());
-      if (ordered.isPresent()) {
-        return fail(ordered.get());
+      CudaResult ordered = faults.onCall(entry.symbol());
+      if (ordered != null) {
+        return fail(ordered);
       }
       entry.call(Objects.requireNonNull(areas.get(entry.area())), arguments);
       return CudaResult.SUCCESS;
@@ -95,6 +97,14 @@ public final class Driver {
       stack.element().fail(new LaunchFailure(result, true));
     }
     return result;
+  }
+
+  boolean isInitialised() {
+    return initialised;
+  }
+
+  DeviceNames names() {
+    return names;
   }
 
   SoftGpuOptions options() {
@@ -262,7 +272,7 @@ public final class Driver {
     try {
       List<String> live = new ArrayList<>(abandoned);
       for (Context context : contexts) {
-        if (faults.lost(context.device().ordinal()).isEmpty() && !context.hasStickyFailure()) {
+        if (faults.lost(context.device().ordinal()) == null && !context.hasStickyFailure()) {
           live.addAll(liveMemory(context));
         }
       }

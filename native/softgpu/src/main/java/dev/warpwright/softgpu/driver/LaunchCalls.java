@@ -111,17 +111,16 @@ final class LaunchCalls {
 
   private void execute(Device device, Launch launch) {
     driver.queues().spend(MICROSECONDS);
-    driver.faults().onLaunch(launch).ifPresent(LaunchCalls::fail);
+    LaunchFault ordered = driver.faults().onLaunch(launch);
+    if (ordered != null) {
+      throw new LaunchFailure(ordered.result(), ordered.sticky());
+    }
     try {
       driver.executed(launch.entry().name(), device.simulator().run(launch));
     } catch (SimFault e) {
       driver.found(e);
       throw new LaunchFailure(result(e.kind()), true);
     }
-  }
-
-  private static void fail(LaunchFault fault) {
-    throw new LaunchFailure(fault.result(), fault.sticky());
   }
 
   /**

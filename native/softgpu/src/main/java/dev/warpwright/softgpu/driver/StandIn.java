@@ -5,6 +5,7 @@ import dev.warpwright.softgpu.driver.EntryTable.Entry;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
@@ -45,6 +46,11 @@ public final class StandIn {
   public static void install(@Nullable Driver driver) {
     load();
     installed = driver;
+  }
+
+  /** Names of all exported functions. */
+  public static List<String> symbols() {
+    return EntryTable.symbols();
   }
 
   /**
@@ -106,6 +112,33 @@ public final class StandIn {
         table.setAtIndex(ValueLayout.ADDRESS, i, stub(entry));
       }
     }
+    table.setAtIndex(ValueLayout.ADDRESS, symbols.indexOf(DeviceNames.SYMBOL), nameStub());
+  }
+
+  private static MemorySegment nameStub() {
+    MethodType type = MethodType.methodType(int.class, long.class, int.class, int.class);
+    try {
+      return Linker.nativeLinker()
+          .upcallStub(
+              MethodHandles.lookup().findStatic(StandIn.class, "deviceGetName", type),
+              FunctionDescriptor.of(
+                  ValueLayout.JAVA_INT,
+                  ValueLayout.JAVA_LONG,
+                  ValueLayout.JAVA_INT,
+                  ValueLayout.JAVA_INT),
+              Arena.global());
+    } catch (ReflectiveOperationException e) {
+      throw new LinkageError("stub of " + DeviceNames.SYMBOL, e);
+    }
+  }
+
+  /** Called from native code with an array pinned; see {@link DeviceNames}. */
+  @SuppressWarnings("UnusedMethod")
+  private static int deviceGetName(long address, int capacity, int ordinal) {
+    Driver driver = installed;
+    return driver == null
+        ? CudaResult.NO_DEVICE.code()
+        : driver.names().put(driver.isInitialised(), address, capacity, ordinal).code();
   }
 
   private static MemorySegment stub(Entry entry) {
