@@ -134,6 +134,37 @@ public final class Checks {
     }
   }
 
+  /** Refuses what {@link KernelDevice#copy} cannot copy. */
+  public static void copy(KernelDevice device, @Nullable Tensor from, @Nullable Tensor to) {
+    Tensor source = notNull("from", from);
+    Tensor target = notNull("to", to);
+    that(
+        target.dtype() == source.dtype() && target.shape().equals(source.shape()),
+        "to",
+        target,
+        "the element type and shape of " + source);
+    reachable(device, "from", source);
+    reachable(device, "to", target);
+    writable("to", target);
+    disjoint("to", target, "from", source);
+  }
+
+  /** Refuses a tensor that a device cannot reach, or whose memory was freed. */
+  static void reachable(KernelDevice device, String argument, Tensor tensor) {
+    Memory memory = tensor.memory();
+    if (!memory.isAlive()) {
+      throw new InvalidArgumentException(
+          argument, "in memory that was freed", "a tensor in live memory");
+    }
+    // The texts are made only when they are needed: run must not allocate.
+    if (!device.canAccess(memory)) {
+      throw new InvalidArgumentException(
+          argument,
+          "in memory of " + memory.place(),
+          "memory that " + device.place() + " can access");
+    }
+  }
+
   private static boolean overlap(Tensor a, Tensor b) {
     if (!a.isHost() || !b.isHost()) {
       return a.memory() == b.memory()

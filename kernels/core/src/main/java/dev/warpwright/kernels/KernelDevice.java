@@ -35,6 +35,15 @@ public interface KernelDevice extends Resource {
    */
   DeviceTensor allocate(DType dtype, long... shape);
 
+  /**
+   * Copies all elements of a tensor, between host memory and this device or within either. Host
+   * memory has been read or written when the call returns; a copy within the device is enqueued.
+   *
+   * @param from any tensor that the device can access
+   * @param to one of the same element type and shape, writable and disjoint
+   */
+  void copy(Tensor from, Tensor to);
+
   /** Waits until all enqueued work is done and throws what went wrong in it. */
   void synchronize();
 

@@ -160,18 +160,7 @@ public abstract class KernelPlan implements Resource {
 
   /** Refuses a tensor that this plan's device cannot reach, or whose memory was freed. */
   protected final void requireReachable(String argument, Tensor tensor) {
-    Memory memory = tensor.memory();
-    if (!memory.isAlive()) {
-      throw new InvalidArgumentException(
-          argument, "in memory that was freed", "a tensor in live memory");
-    }
-    // The texts are made only when they are needed: run must not allocate.
-    if (!device.canAccess(memory)) {
-      throw new InvalidArgumentException(
-          argument,
-          "in memory of " + memory.place(),
-          "memory that " + device.place() + " can access");
-    }
+    Checks.reachable(device, argument, tensor);
   }
 
   /** Frees what the provider holds for this plan; called once. */

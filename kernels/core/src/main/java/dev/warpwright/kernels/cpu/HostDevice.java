@@ -1,5 +1,6 @@
 package dev.warpwright.kernels.cpu;
 
+import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.DeviceTensor;
 import dev.warpwright.kernels.HostMemory;
@@ -69,6 +70,13 @@ public abstract class HostDevice implements KernelDevice {
   public final DeviceTensor allocate(DType dtype, long... shape) {
     requireOpen();
     return new HostTensor(dtype, shape);
+  }
+
+  @Override
+  public final void copy(Tensor from, Tensor to) {
+    requireOpen();
+    Checks.copy(this, from, to);
+    to.segment().copyFrom(from.segment());
   }
 
   @Override

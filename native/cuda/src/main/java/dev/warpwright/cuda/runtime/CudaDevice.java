@@ -122,7 +122,17 @@ public final class CudaDevice implements Resource {
    * @param holder who holds it, for leak reports and {@link OutOfDeviceMemoryException}
    */
   public DeviceBuffer allocate(long bytes, String holder) {
-    return new DeviceBuffer(this, bytes, holder);
+    return new DeviceBuffer(this, bytes, holder, bytes);
+  }
+
+  /**
+   * The same for memory that is accounted for by what it is a part of: a plan, a pool, weights.
+   *
+   * @param bytes size, at least 1
+   * @param holder what it is a part of
+   */
+  public DeviceBuffer allocatePart(long bytes, String holder) {
+    return new DeviceBuffer(this, bytes, holder, 0);
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.warpwright.kernels.ProviderUnavailableException;
 import java.util.ArrayList;
 import java.util.List;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
@@ -88,10 +89,30 @@ public final class CudaDriver {
 
   /** The newest CUDA that the driver supports, as {@code 13.0}. */
   public static String version() {
+    int version = versionNumber();
+    return version / 1000 + "." + version % 1000 / 10;
+  }
+
+  /** The same as {@code 1000 * major + 10 * minor}. */
+  public static int versionNumber() {
     requireDevice(0);
     int[] version = new int[1];
     JCudaDriver.cuDriverGetVersion(version);
-    return version[0] / 1000 + "." + version[0] % 1000 / 10;
+    return version[0];
+  }
+
+  /** Compute capability of a device, 90 for 9.0. */
+  public static int architecture(int ordinal) {
+    requireDevice(ordinal);
+    CUdevice device = new CUdevice();
+    int[] major = new int[1];
+    int[] minor = new int[1];
+    JCudaDriver.cuDeviceGet(device, ordinal);
+    JCudaDriver.cuDeviceGetAttribute(
+        major, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
+    JCudaDriver.cuDeviceGetAttribute(
+        minor, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device);
+    return 10 * major[0] + minor[0];
   }
 
   /** Throws with all reasons unless the device is there. */

@@ -19,7 +19,7 @@ public final class DeviceBuffer implements Memory, Resource {
   private final LeakDetector.Registration registration;
   private boolean closed;
 
-  DeviceBuffer(CudaDevice device, long bytes, String holder) {
+  DeviceBuffer(CudaDevice device, long bytes, String holder, long accounted) {
     if (bytes < 1) {
       throw new InvalidArgumentException("bytes", bytes, "1 or more");
     }
@@ -31,7 +31,7 @@ public final class DeviceBuffer implements Memory, Resource {
     device.checkAllocation(JCudaDriver.cuMemAlloc(pointer, bytes), "cuMemAlloc", bytes);
     address = pointer.address();
     device.holders().add(holder, bytes);
-    registration = LeakDetector.register(this, "device memory of " + holder, bytes);
+    registration = LeakDetector.register(this, "device memory of " + holder, accounted);
   }
 
   /** The device that holds the memory. */

@@ -6,6 +6,7 @@ import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /** {@link dev.warpwright.kernels.reduce.TreeReduceStream}, one column after the other. */
 final class TreeReduceStreamReference extends HostTreeReduceStream {
@@ -14,18 +15,19 @@ final class TreeReduceStreamReference extends HostTreeReduceStream {
   }
 
   @Override
-  void accumulate(Tensor row, float weight, MemorySegment[] terms, int count, MemorySegment to) {
+  protected void accumulate(
+      Tensor row, float weight, List<MemorySegment> terms, MemorySegment to) {
     for (long column = 0; column < spec().columns(); column++) {
       float sum = weight * row.getFloat(column);
-      for (int i = 0; i < count; i++) {
-        sum = terms[i].getAtIndex(JAVA_FLOAT, column) + sum;
+      for (int i = 0; i < terms.size(); i++) {
+        sum = terms.get(i).getAtIndex(JAVA_FLOAT, column) + sum;
       }
       to.setAtIndex(JAVA_FLOAT, column, sum);
     }
   }
 
   @Override
-  void accumulate(MemorySegment from, MemorySegment to) {
+  protected void accumulate(MemorySegment from, MemorySegment to) {
     for (long column = 0; column < spec().columns(); column++) {
       float sum = to.getAtIndex(JAVA_FLOAT, column) + from.getAtIndex(JAVA_FLOAT, column);
       to.setAtIndex(JAVA_FLOAT, column, sum);

@@ -6,6 +6,7 @@ import dev.warpwright.kernels.cpu.HostDevice;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * {@link dev.warpwright.kernels.reduce.TreeReduceStream} by blocks of columns: a row's leaf meets
@@ -26,8 +27,7 @@ final class TreeReduceStreamVector extends HostTreeReduceStream {
   private MemorySegment from = MemorySegment.NULL;
 
   private MemorySegment to = MemorySegment.NULL;
-  private MemorySegment[] terms = {};
-  private int count;
+  private List<MemorySegment> terms = List.of();
   private float factor;
 
   TreeReduceStreamVector(HostDevice device, TreeReduceSpec spec) {
@@ -41,9 +41,9 @@ final class TreeReduceStreamVector extends HostTreeReduceStream {
   }
 
   @Override
-  void accumulate(Tensor row, float weight, MemorySegment[] terms, int count, MemorySegment to) {
+  protected void accumulate(
+      Tensor row, float weight, List<MemorySegment> terms, MemorySegment to) {
     this.terms = terms;
-    this.count = count;
     rows.set(0, row, weight);
     try {
       run(leaf, MemorySegment.NULL, weight, to);
@@ -53,7 +53,7 @@ final class TreeReduceStreamVector extends HostTreeReduceStream {
   }
 
   @Override
-  void accumulate(MemorySegment from, MemorySegment to) {
+  protected void accumulate(MemorySegment from, MemorySegment to) {
     run(join, from, 1, to);
   }
 
@@ -88,8 +88,8 @@ final class TreeReduceStreamVector extends HostTreeReduceStream {
       stages[worker].load(rows.segment(0), column, columns, staged[worker]);
       HeapColumns.scale(staged[worker], 0, factor, to, 4 * column, padded);
     }
-    for (int i = 0; i < count; i++) {
-      VectorColumns.add(terms[i], to, to, 4 * column, 4L * padded);
+    for (int i = 0; i < terms.size(); i++) {
+      VectorColumns.add(terms.get(i), to, to, 4 * column, 4L * padded);
     }
   }
 

@@ -1,0 +1,5 @@
+/**
+ * Launchers of the attention kernels.
+ */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.cuda.attention;

@@ -1,0 +1,5 @@
+/**
+ * Launchers of the mixture-of-experts kernels.
+ */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.cuda.moe;

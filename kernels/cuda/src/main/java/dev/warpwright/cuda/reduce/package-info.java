@@ -1,0 +1,5 @@
+/**
+ * Launchers of the reductions.
+ */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.cuda.reduce;

@@ -1,0 +1,5 @@
+/**
+ * Launchers of the matrix products.
+ */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.cuda.sparse;

@@ -1,0 +1,315 @@
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Compiles a tree of {@code .cu} files to PTX with nvcc: {@code family/stem.cu} becomes {@code
+ * family/stem.sm_80.ptx} and so on. A file is compiled when it, something that it includes, the
+ * compiler or its options have changed. What ptxas says about registers, shared memory, stack and
+ * spills goes into a table; a kernel with a stack frame or a spill fails the build.
+ *
+ * <p>Without nvcc nothing is compiled and that is not an error: whoever loads the PTX says that it
+ * is missing.
+ *
+ * <p>Usage: {@code CompileKernels <sources> <output> <work folder>}
+ */
+final class CompileKernels {
+  private static final List<Integer> ARCHITECTURES = List.of(80, 90);
+
+  /** The target whose registers are counted. */
+  private static final int MEASURED = 90;
+
+  private static final List<String> OPTIONS = List.of("-ptx", "-O3", "-std=c++17", "-lineinfo");
+
+  private static final Pattern ENTRY =
+      Pattern.compile(
+          "Compiling entry function '(\\w+)'.*?(\\d+) bytes stack frame, (\\d+) bytes spill stores,"
+              + " (\\d+) bytes spill loads.*?Used (\\d+) registers([^\\n]*)",
+          Pattern.DOTALL);
+  private static final Pattern SHARED = Pattern.compile("(\\d+) bytes smem");
+  private static final Pattern CUDA_VERSION = Pattern.compile("release (\\d+\\.\\d+)");
+  private static final Pattern FILE = Pattern.compile("(?m)^(\\s*\\.file\\s+\\d+ \")([^\"]*)(\")");
+
+  private final Path sources;
+  private final Path output;
+  private final Path work;
+  private final Path nvcc;
+
+  private CompileKernels(Path sources, Path output, Path work, Path nvcc) {
+    this.sources = sources;
+    this.output = output;
+    this.work = work;
+    this.nvcc = nvcc;
+  }
+
+  public static void main(String[] args) throws Exception {
+    Path sources = Path.of(args[0]).toRealPath();
+    Path output = Path.of(args[1]).toAbsolutePath();
+    Optional<Path> nvcc = findNvcc();
+    if (nvcc.isEmpty()) {
+      System.err.println(
+          "no nvcc (CUDA_HOME, PATH, /usr/local/cuda): the CUDA kernels of "
+              + sources
+              + " are not compiled, and the CUDA provider will say so");
+      return;
+    }
+    Path work = Path.of(args[2]).toAbsolutePath();
+    Files.createDirectories(work);
+    System.exit(new CompileKernels(sources, output, work, nvcc.get()).compile() ? 0 : 1);
+  }
+
+  private static Optional<Path> findNvcc() {
+    Stream<String> path =
+        Arrays.stream(System.getenv().getOrDefault("PATH", "").split(System.getProperty("path.separator")));
+    return Stream.concat(
+            Stream.concat(Stream.ofNullable(System.getenv("CUDA_HOME")).map(home -> home + "/bin"), path),
+            Stream.of("/usr/local/cuda/bin"))
+        .flatMap(folder -> Stream.of(Path.of(folder, "nvcc"), Path.of(folder, "nvcc.exe")))
+        .filter(Files::isExecutable)
+        .findFirst();
+  }
+
+  private boolean compile() throws Exception {
+    String version = run(List.of(nvcc.toString(), "--version"));
+    startAnewUnless(version + OPTIONS + ARCHITECTURES);
+    List<Path> files;
+    try (Stream<Path> tree = Files.walk(sources)) {
+      files = tree.filter(file -> file.toString().endsWith(".cu")).sorted().toList();
+    }
+    removeStrays(files);
+    boolean good = compileAll(files);
+    Matcher release = CUDA_VERSION.matcher(version);
+    release.find();
+    Path notes = output.resolve("compiled.properties");
+    String text =
+        "cuda=" + release.group(1) + "\narchitectures="
+            + ARCHITECTURES.stream().map(String::valueOf).collect(Collectors.joining(","))
+            + "\n";
+    if (!Files.exists(notes) || !Files.readString(notes).equals(text)) {
+      Files.createDirectories(output);
+      Files.writeString(notes, text);
+    }
+    return report(files) && good;
+  }
+
+  /** Forgets all results if they come from another compiler or other options. */
+  private void startAnewUnless(String same) throws IOException {
+    Path stamp = work.resolve("options.txt");
+    if (!Files.exists(stamp) || !Files.readString(stamp).equals(same)) {
+      removeStrays(List.of());
+      Files.writeString(stamp, same);
+    }
+  }
+
+  /** Deletes results of sources that are gone. */
+  private void removeStrays(List<Path> files) throws IOException {
+    List<Path> wanted = new ArrayList<>();
+    for (Path file : files) {
+      ARCHITECTURES.forEach(architecture -> wanted.add(ptx(file, architecture)));
+    }
+    if (Files.exists(output)) {
+      try (Stream<Path> tree = Files.walk(output)) {
+        for (Path file : tree.filter(f -> f.toString().endsWith(".ptx")).toList()) {
+          if (!wanted.contains(file)) {
+            Files.delete(file);
+          }
+        }
+      }
+    }
+  }
+
+  private boolean compileAll(List<Path> files) throws Exception {
+    List<Future<String>> results = new ArrayList<>();
+    try (ExecutorService pool =
+        Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
+      for (Path file : files) {
+        for (int architecture : ARCHITECTURES) {
+          if (isStale(file, architecture)) {
+            Callable<String> task = () -> compile(file, architecture);
+            results.add(pool.submit(task));
+          }
+        }
+      }
+    }
+    boolean good = true;
+    for (Future<String> result : results) {
+      try {
+        String said = result.get();
+        if (!said.isBlank()) {
+          System.err.println(said);
+        }
+      } catch (ExecutionException e) {
+        System.err.println(e.getCause().getMessage());
+        good = false;
+      }
+    }
+    return good;
+  }
+
+  private String stem(Path file) {
+    String name = sources.relativize(file).toString();
+    return name.substring(0, name.length() - ".cu".length());
+  }
+
+  private Path ptx(Path file, int architecture) {
+    return output.resolve(stem(file) + ".sm_" + architecture + ".ptx");
+  }
+
+  private Path note(Path file, String suffix) {
+    return work.resolve(stem(file) + suffix);
+  }
+
+  private boolean isStale(Path file, int architecture) throws IOException {
+    Path ptx = ptx(file, architecture);
+    Path needed = note(file, ".sm_" + architecture + ".d");
+    if (!Files.exists(ptx) || !Files.exists(needed)) {
+      return true;
+    }
+    FileTime made = Files.getLastModifiedTime(ptx);
+    for (String name : Files.readAllLines(needed)) {
+      Path dependency = Path.of(name);
+      if (!Files.exists(dependency) || Files.getLastModifiedTime(dependency).compareTo(made) > 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private String compile(Path file, int architecture) throws IOException, InterruptedException {
+    Path ptx = ptx(file, architecture);
+    Files.createDirectories(ptx.getParent());
+    Path needed = note(file, ".sm_" + architecture + ".d");
+    Files.createDirectories(needed.getParent());
+    Path fresh = note(file, ".sm_" + architecture + ".ptx");
+    List<String> command = new ArrayList<>(List.of(nvcc.toString()));
+    command.addAll(OPTIONS);
+    command.addAll(
+        List.of(
+            "-arch=sm_" + architecture,
+            "-I" + sources,
+            "-MD",
+            "-MF",
+            needed.toString(),
+            "-o",
+            fresh.toString(),
+            file.toString()));
+    final String said = run(command);
+    if (architecture == MEASURED) {
+      Path measured = note(file, ".ptxas.txt");
+      Path ptxas = nvcc.resolveSibling("ptxas");
+      Files.writeString(
+          measured,
+          run(
+              List.of(
+                  Files.isExecutable(ptxas) ? ptxas.toString() : "ptxas",
+                  "-v",
+                  "-arch=sm_" + architecture,
+                  "-o",
+                  note(file, ".cubin").toString(),
+                  fresh.toString())));
+    }
+    keepOwnDependencies(needed);
+    Files.writeString(ptx, relative(Files.readString(fresh)));
+    return said;
+  }
+
+  /** One path a line; the compiler's own headers are covered by its version. */
+  private void keepOwnDependencies(Path file) throws IOException {
+    String text = Files.readString(file).replace("\\\n", " ");
+    List<String> own =
+        Arrays.stream(text.substring(text.indexOf(':') + 1).trim().split("\\s+"))
+            .filter(name -> Path.of(name).toAbsolutePath().startsWith(sources))
+            .toList();
+    Files.write(file, own);
+  }
+
+  /** The same PTX on every machine: no absolute paths in the line table. */
+  private String relative(String ptx) {
+    return FILE.matcher(ptx)
+        .replaceAll(
+            match -> {
+              Path path = Path.of(match.group(2));
+              String name =
+                  path.startsWith(sources)
+                      ? sources.relativize(path).toString().replace('\\', '/')
+                      : path.getFileName().toString();
+              return Matcher.quoteReplacement(match.group(1) + name + match.group(3));
+            });
+  }
+
+  /** Writes the table of all kernels; says no if one spills or has a stack frame. */
+  private boolean report(List<Path> files) throws IOException {
+    StringBuilder table =
+        new StringBuilder("kernel\tregisters\tshared bytes\tstack bytes\tspill bytes\n");
+    boolean good = true;
+    TreeMap<String, String> lines = new TreeMap<>();
+    for (Path file : files) {
+      Path measured = note(file, ".ptxas.txt");
+      if (!Files.exists(measured)) {
+        continue; // it did not compile, which was said
+      }
+      Matcher entry = ENTRY.matcher(Files.readString(measured));
+      while (entry.find()) {
+        Matcher shared = SHARED.matcher(entry.group(6));
+        long spills = Long.parseLong(entry.group(3)) + Long.parseLong(entry.group(4));
+        lines.put(
+            entry.group(1),
+            String.format(
+                Locale.ROOT,
+                "%s\t%s\t%s\t%s\t%d",
+                entry.group(1),
+                entry.group(5),
+                shared.find() ? shared.group(1) : "0",
+                entry.group(2),
+                spills));
+        if (spills > 0 || !entry.group(2).equals("0")) {
+          System.err.println(
+              sources.relativize(file)
+                  + ": "
+                  + entry.group(1)
+                  + " has "
+                  + entry.group(2)
+                  + " bytes of stack and "
+                  + spills
+                  + " of spills on sm_"
+                  + MEASURED
+                  + "; it must have none ("
+                  + entry.group(5)
+                  + " registers)");
+          good = false;
+        }
+      }
+    }
+    lines.values().forEach(line -> table.append(line).append('\n'));
+    Files.writeString(work.resolve("kernels.tsv"), table);
+    return good;
+  }
+
+  /** What the command printed; an exception with that text if it failed. */
+  private static String run(List<String> command) throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    process.getOutputStream().close();
+    String text = new String(process.getInputStream().readAllBytes());
+    if (process.waitFor() != 0) {
+      throw new UncheckedIOException(new IOException(String.join(" ", command) + "\n" + text));
+    }
+    return text;
+  }
+}
