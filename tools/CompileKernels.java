@@ -77,9 +77,11 @@ final class CompileKernels {
 
   private static Optional<Path> findNvcc() {
     Stream<String> path =
-        Arrays.stream(System.getenv().getOrDefault("PATH", "").split(System.getProperty("path.separator")));
+        Arrays.stream(
+            System.getenv().getOrDefault("PATH", "").split(System.getProperty("path.separator")));
     return Stream.concat(
-            Stream.concat(Stream.ofNullable(System.getenv("CUDA_HOME")).map(home -> home + "/bin"), path),
+            Stream.concat(
+                Stream.ofNullable(System.getenv("CUDA_HOME")).map(home -> home + "/bin"), path),
             Stream.of("/usr/local/cuda/bin"))
         .flatMap(folder -> Stream.of(Path.of(folder, "nvcc"), Path.of(folder, "nvcc.exe")))
         .filter(Files::isExecutable)
@@ -99,7 +101,9 @@ final class CompileKernels {
     release.find();
     Path notes = output.resolve("compiled.properties");
     String text =
-        "cuda=" + release.group(1) + "\narchitectures="
+        "cuda="
+            + release.group(1)
+            + "\narchitectures="
             + ARCHITECTURES.stream().map(String::valueOf).collect(Collectors.joining(","))
             + "\n";
     if (!Files.exists(notes) || !Files.readString(notes).equals(text)) {

@@ -78,13 +78,27 @@ __device__ void store(const Floats<WIDTH> &value, float factor, float *out, long
   }
 }
 
-// Rows by slot; an address of 0 is a missing one.
+// Rows by slot, in groups; an address of 0 is a missing one, and so are those behind the last slot.
 template <typename T> struct Rows {
   const long long *addresses;
   const float *weights;
 
-  __device__ const T *row(int slot) const { return reinterpret_cast<const T *>(addresses[slot]); }
-  __device__ float weight(int slot) const { return weights[slot]; }
+  __device__ void group(int slot, int, const T *(&rows)[GROUP], float (&factors)[GROUP]) const {
+#pragma unroll
+    for (int i = 0; i < GROUP; i += 2) {
+      longlong2 two = *reinterpret_cast<const longlong2 *>(addresses + slot + i);
+      rows[i] = reinterpret_cast<const T *>(two.x);
+      rows[i + 1] = reinterpret_cast<const T *>(two.y);
+    }
+#pragma unroll
+    for (int i = 0; i < GROUP; i += 4) {
+      Floats<4> four = *reinterpret_cast<const Floats<4> *>(weights + slot + i);
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        factors[i + j] = four.value[j];
+      }
+    }
+  }
 };
 
 // Chunks of an earlier launch, one behind the other.
@@ -92,8 +106,14 @@ struct Chunks {
   const float *first;
   long long stride;
 
-  __device__ const float *row(int slot) const { return first + slot * stride; }
-  __device__ float weight(int) const { return 1; }
+  __device__ void group(int slot, int to, const float *(&rows)[GROUP],
+                        float (&factors)[GROUP]) const {
+#pragma unroll
+    for (int i = 0; i < GROUP; i++) {
+      rows[i] = slot + i < to ? first + (slot + i) * stride : nullptr;
+      factors[i] = 1;
+    }
+  }
 };
 
 template <typename T, int WIDTH, typename Source>
@@ -111,13 +131,14 @@ __device__ void tree_reduce(const Source &source, int slots, int chunk, long lon
     waiting[level] = nothing<WIDTH>();
   }
   for (int slot = from, count = 0; slot < to; slot += GROUP, count++) {
+    const T *rows[GROUP];
+    float weights[GROUP];
+    source.group(slot, to, rows, weights);
     Floats<WIDTH> nodes[GROUP];
 #pragma unroll
     for (int i = 0; i < GROUP; i++) {
-      const T *row = slot + i < to ? source.row(slot + i) : nullptr;
-      nodes[i] = row == nullptr
-                     ? nothing<WIDTH>()
-                     : leaf<T, WIDTH>(row, source.weight(slot + i), column, columns);
+      nodes[i] = rows[i] == nullptr ? nothing<WIDTH>()
+                                    : leaf<T, WIDTH>(rows[i], weights[i], column, columns);
     }
 #pragma unroll
     for (int pairs = GROUP / 2; pairs > 0; pairs /= 2) {

@@ -56,6 +56,7 @@ class ArchitectureTest {
         "dev.warpwright",
         "dev.warpwright.kernels",
         "dev.warpwright.testkit",
+        "dev.warpwright.cuda",
         "dev.warpwright.cuda.runtime",
         "dev.warpwright.softgpu",
         "dev.warpwright.cli"
@@ -86,6 +87,12 @@ class ArchitectureTest {
   void cudaDependsOnKernelsOnly() {
     DescribedPredicate<JavaClass> cuda = resideInAPackage("dev.warpwright.cuda..");
     mayUse(cuda, cuda.or(KERNELS)).check(all);
+  }
+
+  @Test
+  void cudaRuntimeDoesNotKnowItsKernels() {
+    DescribedPredicate<JavaClass> runtime = resideInAPackage("dev.warpwright.cuda.runtime..");
+    mayUse(runtime, runtime.or(KERNELS)).check(all);
   }
 
   @Test

@@ -9,11 +9,18 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Properties;
 
-/** What the build has made of the {@code .cu} files; it notes that in {@code compiled.properties}. */
+/**
+ * What the build has made of the {@code .cu} files; it notes that in {@code compiled.properties}.
+ */
 final class CompiledKernels {
-  private static final Properties NOTES = read("compiled.properties");
+  /** Those of this artifact. */
+  static final CompiledKernels INSTALLED = new CompiledKernels(read("compiled.properties"));
 
-  private CompiledKernels() {}
+  private final Properties notes;
+
+  CompiledKernels(Properties notes) {
+    this.notes = notes;
+  }
 
   private static Properties read(String resource) {
     Properties notes = new Properties();
@@ -28,8 +35,8 @@ final class CompiledKernels {
   }
 
   /** Why there are no kernels at all. */
-  static Optional<String> missing() {
-    return NOTES.isEmpty()
+  Optional<String> missing() {
+    return notes.isEmpty()
         ? Optional.of(
             "this build of warpwright-kernels-cuda has no kernels: it was made without nvcc; build"
                 + " it where nvcc is on the PATH or CUDA_HOME is set")
@@ -37,11 +44,11 @@ final class CompiledKernels {
   }
 
   /** What is wrong with a driver of a version, as {@code 1000 * major + 10 * minor}. */
-  static List<String> needs(int driver) {
-    if (NOTES.isEmpty()) {
+  List<String> needs(int driver) {
+    if (notes.isEmpty()) {
       return List.of();
     }
-    String cuda = NOTES.getProperty("cuda");
+    String cuda = notes.getProperty("cuda");
     int dot = cuda.indexOf('.');
     int least =
         1000 * Integer.parseInt(cuda.substring(0, dot))
@@ -59,8 +66,8 @@ final class CompiledKernels {
   }
 
   /** Architecture that a device must have, 80 for sm_80. */
-  static int leastArchitecture() {
-    return Arrays.stream(NOTES.getProperty("architectures", "").split(","))
+  int leastArchitecture() {
+    return Arrays.stream(notes.getProperty("architectures", "").split(","))
         .filter(text -> !text.isEmpty())
         .mapToInt(Integer::parseInt)
         .min()

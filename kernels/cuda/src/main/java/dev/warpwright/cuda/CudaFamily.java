@@ -55,7 +55,6 @@ public abstract class CudaFamily {
 
   /** Says that a kernel of the catalogue is not built yet. */
   protected final UnsupportedKernelException notBuilt(KernelSpec spec) {
-    return new UnsupportedKernelException(
-        device.place(), spec.kernel(), support(spec).reason());
+    return new UnsupportedKernelException(device.place(), spec.kernel(), support(spec).reason());
   }
 }

@@ -153,8 +153,7 @@ public final class CudaKernelDevice implements KernelDevice {
   }
 
   void zero(Tensor output) {
-    ((DeviceBuffer) output.memory())
-        .fill(output.byteOffset(), output.bytes(), (byte) 0, stream);
+    ((DeviceBuffer) output.memory()).fill(output.byteOffset(), output.bytes(), (byte) 0, stream);
   }
 
   /** Does something that waits for the stream; an error names the kernels that may have made it. */
@@ -163,8 +162,7 @@ public final class CudaKernelDevice implements KernelDevice {
       wait.run();
     } catch (DeviceException e) {
       throw e.kernel().isEmpty() && !unconfirmed.isEmpty()
-          ? new DeviceException(
-              e.code(), e.call(), String.join(" or ", unconfirmed), e.sticky())
+          ? new DeviceException(e.code(), e.call(), String.join(" or ", unconfirmed), e.sticky())
           : e;
     } finally {
       unconfirmed.clear();
@@ -210,8 +208,7 @@ public final class CudaKernelDevice implements KernelDevice {
       } else if (from.isHost()) {
         staging.copy(from.segment(), (DeviceBuffer) to.memory(), to.byteOffset());
       } else if (to.isHost()) {
-        await(
-            () -> staging.copy((DeviceBuffer) from.memory(), from.byteOffset(), to.segment()));
+        await(() -> staging.copy((DeviceBuffer) from.memory(), from.byteOffset(), to.segment()));
       } else {
         ((DeviceBuffer) to.memory())
             .copyFrom(

@@ -14,6 +14,8 @@ import java.util.List;
 public final class CudaProvider implements KernelProvider {
   static final String ID = "cuda";
 
+  private static final CompiledKernels KERNELS = CompiledKernels.INSTALLED;
+
   /** Called by the service loader. */
   public CudaProvider() {}
 
@@ -26,9 +28,9 @@ public final class CudaProvider implements KernelProvider {
   public Probe probe() {
     Probe driver = CudaDriver.probe();
     List<String> reasons = new ArrayList<>(driver.reasons());
-    CompiledKernels.missing().ifPresent(reasons::add);
+    KERNELS.missing().ifPresent(reasons::add);
     if (driver.isAvailable()) {
-      reasons.addAll(CompiledKernels.needs(CudaDriver.versionNumber()));
+      reasons.addAll(KERNELS.needs(CudaDriver.versionNumber()));
       List<String> old = new ArrayList<>();
       for (int ordinal = 0; ordinal < driver.devices().size(); ordinal++) {
         old.addAll(tooOld(ordinal, driver.devices().get(ordinal)));
@@ -42,7 +44,7 @@ public final class CudaProvider implements KernelProvider {
 
   private static List<String> tooOld(int ordinal, String name) {
     int architecture = CudaDriver.architecture(ordinal);
-    int least = CompiledKernels.leastArchitecture();
+    int least = KERNELS.leastArchitecture();
     return architecture >= least
         ? List.of()
         : List.of(

@@ -60,9 +60,7 @@ public final class CudaRun implements AutoCloseable {
 
   /** Device address of an output that the kernel writes in part; the rest stays as it is. */
   public long inOut(Tensor tensor) {
-    return tensor.isHost()
-        ? result(staging.in(tensor.segment()), tensor)
-        : address(tensor);
+    return tensor.isHost() ? result(staging.in(tensor.segment()), tensor) : address(tensor);
   }
 
   private long result(long address, Tensor tensor) {

@@ -20,8 +20,7 @@ final class CudaTensor implements DeviceTensor {
 
   static CudaTensor allocate(CudaDevice device, CudaStream stream, DType dtype, long... shape) {
     long bytes = Math.multiplyExact(Shape.of(shape).elements(), (long) dtype.bytes());
-    DeviceBuffer memory =
-        device.allocate(Math.max(bytes, 1), "tensor " + dtype + Shape.of(shape));
+    DeviceBuffer memory = device.allocate(Math.max(bytes, 1), "tensor " + dtype + Shape.of(shape));
     try {
       memory.fill(0, memory.bytes(), (byte) 0, stream);
       return new CudaTensor(memory, Tensor.of(memory, 0, dtype, shape));

@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * Where host tensors lie on the device during a run. Plans reserve what they need at most when they
  * are made; all share it, because the runs of a device follow each other on its stream.
  *
- * <p>Copies go through two halves of pinned memory in turn: one is filled while the other is copied,
- * and the caller's memory is free when a call returns.
+ * <p>Copies go through two halves of pinned memory in turn: one is filled while the other is
+ * copied, and the caller's memory is free when a call returns.
  */
 final class Staging implements Resource {
   /** Enough for loads of every width, and for whole sectors. */

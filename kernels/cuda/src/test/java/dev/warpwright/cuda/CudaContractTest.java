@@ -1,13 +1,12 @@
 package dev.warpwright.cuda;
 
 import dev.warpwright.kernels.KernelDevice;
-import dev.warpwright.softgpu.SoftGpuTest;
 import dev.warpwright.testkit.ContractTest;
 import dev.warpwright.testkit.KernelContract;
 import java.util.List;
 
 /** A contract on the CUDA provider, with all checks of the software GPU. */
-@SoftGpuTest
+@CudaTest
 public abstract class CudaContractTest extends ContractTest {
   /** A test of {@code contract}. */
   protected CudaContractTest(KernelContract contract) {

@@ -47,17 +47,10 @@ final class RmsNormCuda extends RmsNorm {
       long to = run.output(y);
       int columns = spec().columns();
       boolean wide = (from | factors | to | (long) Float.BYTES * columns) % WIDE == 0;
-      run.arguments()
-          .add(from)
-          .add(factors)
-          .add(to)
-          .add(rows)
-          .add(columns)
-          .add(spec().epsilon());
+      run.arguments().add(from).add(factors).add(to).add(rows).add(columns).add(spec().epsilon());
       run.launch(
           wide ? vector : scalar,
-          new LaunchGrid(
-              Math.ceilDiv(rows, rowsPerBlock), 1, 1, threads, rowsPerBlock, 1, 0));
+          new LaunchGrid(Math.ceilDiv(rows, rowsPerBlock), 1, 1, threads, rowsPerBlock, 1, 0));
       run.complete();
     }
   }

@@ -1,5 +1,3 @@
-/**
- * Launchers of the attention kernels.
- */
+/** Launchers of the attention kernels. */
 @org.jspecify.annotations.NullMarked
 package dev.warpwright.cuda.attention;

@@ -1,5 +1,3 @@
-/**
- * Launchers of the mixture-of-experts kernels.
- */
+/** Launchers of the mixture-of-experts kernels. */
 @org.jspecify.annotations.NullMarked
 package dev.warpwright.cuda.moe;

@@ -30,6 +30,9 @@ final class TreeReduceCuda extends TreeReduce {
   /** Slots that one thread can reduce; see LEVELS in the source. */
   private static final int MOST_CHUNK = 512;
 
+  /** Slots that are reduced at once; see the source. */
+  private static final int GROUP = 8;
+
   /** Smaller chunks would write more than a sixteenth of what they read. */
   private static final int LEAST_CHUNK = 64;
 
@@ -71,8 +74,8 @@ final class TreeReduceCuda extends TreeReduce {
         Math.min(columns, Math.max(SLAB_UNIT, STAGED / bytes / slots / SLAB_UNIT * SLAB_UNIT));
     device.reserve(
         slots * CudaRun.staged(slabColumns * bytes)
-            + CudaRun.staged((long) Long.BYTES * slots)
-            + CudaRun.staged((long) Float.BYTES * slots)
+            + CudaRun.staged(Long.BYTES * padded(slots))
+            + CudaRun.staged(Float.BYTES * padded(slots))
             + CudaRun.staged(slabColumns * Float.BYTES));
     int first =
         chunk(slots, blocks(columns, WIDE / bytes), BLOCKS * device.limits().multiprocessors());
@@ -83,8 +86,13 @@ final class TreeReduceCuda extends TreeReduce {
     slab = slabColumns;
     chunk = first;
     columnsApart = apart;
-    addresses = arena.allocate((long) Long.BYTES * slots, Long.BYTES);
-    factors = arena.allocate((long) Float.BYTES * slots, Float.BYTES);
+    addresses = arena.allocate(Long.BYTES * padded(slots), Long.BYTES);
+    factors = arena.allocate(Float.BYTES * padded(slots), Float.BYTES);
+  }
+
+  /** The kernel reads its tables by groups; what is behind the last slot stays 0. */
+  private static long padded(int slots) {
+    return Math.ceilDiv((long) slots, GROUP) * GROUP;
   }
 
   private static long blocks(long columns, int width) {
@@ -178,8 +186,7 @@ final class TreeReduceCuda extends TreeReduce {
   }
 
   /** Only the launch that makes the root applies the factor and writes the result. */
-  private void finish(
-      KernelArguments arguments, int left, float factor, long part, long target) {
+  private void finish(KernelArguments arguments, int left, float factor, long part, long target) {
     boolean last = left == 1;
     arguments.add(last ? factor : 1f).add(last ? target : part).add(last ? 0 : columnsApart);
   }
@@ -189,8 +196,7 @@ final class TreeReduceCuda extends TreeReduce {
   }
 
   private static LaunchGrid grid(long columns, int width, int chunks) {
-    return new LaunchGrid(
-        Math.toIntExact(blocks(columns, width)), chunks, 1, THREADS, 1, 1, 0);
+    return new LaunchGrid(Math.toIntExact(blocks(columns, width)), chunks, 1, THREADS, 1, 1, 0);
   }
 
   @Override

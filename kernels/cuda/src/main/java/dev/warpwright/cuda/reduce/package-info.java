@@ -1,5 +1,3 @@
-/**
- * Launchers of the reductions.
- */
+/** Launchers of the reductions. */
 @org.jspecify.annotations.NullMarked
 package dev.warpwright.cuda.reduce;

@@ -1,5 +1,3 @@
-/**
- * Launchers of the matrix products.
- */
+/** Launchers of the matrix products. */
 @org.jspecify.annotations.NullMarked
 package dev.warpwright.cuda.sparse;

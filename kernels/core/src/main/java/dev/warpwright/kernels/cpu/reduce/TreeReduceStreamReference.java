@@ -15,8 +15,7 @@ final class TreeReduceStreamReference extends HostTreeReduceStream {
   }
 
   @Override
-  protected void accumulate(
-      Tensor row, float weight, List<MemorySegment> terms, MemorySegment to) {
+  protected void accumulate(Tensor row, float weight, List<MemorySegment> terms, MemorySegment to) {
     for (long column = 0; column < spec().columns(); column++) {
       float sum = weight * row.getFloat(column);
       for (int i = 0; i < terms.size(); i++) {

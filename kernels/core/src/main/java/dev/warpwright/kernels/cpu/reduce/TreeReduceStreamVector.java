@@ -41,8 +41,7 @@ final class TreeReduceStreamVector extends HostTreeReduceStream {
   }
 
   @Override
-  protected void accumulate(
-      Tensor row, float weight, List<MemorySegment> terms, MemorySegment to) {
+  protected void accumulate(Tensor row, float weight, List<MemorySegment> terms, MemorySegment to) {
     this.terms = terms;
     rows.set(0, row, weight);
     try {
