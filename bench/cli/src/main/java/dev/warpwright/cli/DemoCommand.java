@@ -3,6 +3,7 @@ package dev.warpwright.cli;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import dev.warpwright.Warpwright;
+import dev.warpwright.cli.model.Calibration;
 import dev.warpwright.cli.model.DecoderOptions;
 import dev.warpwright.cli.model.Model;
 import dev.warpwright.cli.model.ShippedModel;
@@ -35,6 +36,10 @@ import picocli.CommandLine.Spec;
     })
 final class DemoCommand implements Callable<Integer> {
   private static final int COPIES = 64;
+
+  /** Most bytes of text behind those read that pruning may look at. */
+  private static final int CALIBRATION = 1 << 14;
+
   private static final Gson JSON =
       new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
 
@@ -98,16 +103,22 @@ final class DemoCommand implements Callable<Integer> {
               : "--kv is " + kv + "; allowed: F32 or F16");
     }
     PrintWriter out = spec.commandLine().getOut();
-    byte[] read = text == null ? ShippedModel.text() : Files.readAllBytes(text);
-    read = Arrays.copyOf(read, Math.min(bytes, read.length));
+    byte[] all = text == null ? ShippedModel.text() : Files.readAllBytes(text);
+    byte[] read = Arrays.copyOf(all, Math.min(bytes, all.length));
+    byte[] sample =
+        Arrays.copyOfRange(all, read.length, Math.min(read.length + CALIBRATION, all.length));
     try (Warpwright ww = backend.open();
         Model opened = model == null ? ShippedModel.open() : Model.open(model)) {
       out.println("Backend: " + ww.diagnostics());
       out.println("Model:   " + opened.name());
       out.println();
       out.flush();
-      List<DecoderMeasurement.Row> rows = decoders(ww, opened, read);
+      boolean calibrated = sample.length > 0 && Calibration.isFeasible(opened.config());
+      Calibration calibration = calibrated ? Calibration.on(ww, opened, sample) : null;
+      List<DecoderMeasurement.Row> rows = decoders(ww, opened, read, calibration);
       print(out, rows);
+      print(out, rows.getFirst().window(), calibrated ? sample.length : 0);
+      printSamples(out, rows);
       CheckpointAggregation.Result aggregation =
           new CheckpointAggregation(ww, opened.checkpoint(), COPIES).run();
       print(out, aggregation);
@@ -129,12 +140,15 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  private List<DecoderMeasurement.Row> decoders(Warpwright ww, Model opened, byte[] read)
+  private List<DecoderMeasurement.Row> decoders(
+      Warpwright ww, Model opened, byte[] read, @Nullable Calibration calibration)
       throws IOException {
     DecoderMeasurement measurement = new DecoderMeasurement(ww, opened, read);
     List<DecoderMeasurement.Row> rows = new ArrayList<>();
     for (WeightKind kind : WeightKind.values()) {
-      rows.add(measurement.measure(DecoderOptions.of(kind, opened.config()).withKv(kv)));
+      rows.add(
+          measurement.measure(
+              DecoderOptions.of(kind, opened.config()).withKv(kv).withCalibration(calibration)));
     }
     return rows;
   }
@@ -165,16 +179,29 @@ final class DemoCommand implements Callable<Integer> {
           row.processBytes() < 0 ? "-" : megabytes(row.processBytes()));
     }
     table.print(out);
+  }
+
+  private static void print(PrintWriter out, int window, int calibrationBytes) {
     out.println();
     out.println(
         String.format(
             Locale.ROOT,
             """
-            Bits per byte in windows of %d tokens without overlap; lower is better. Weights were
-            rounded and left out by size alone, without training after. Tensor peak: what weights,
-            caches and workspaces of a row held at a time. Process peak: the system's figure for
-            the whole JVM so far, its heap included.""",
-            rows.getFirst().window()));
+            Bits per byte in windows of %d tokens without overlap; lower is better. Dense W4 is
+            rounded to nearest. %s
+            Nothing was trained after. Tensor peak: what weights, caches and workspaces of a row
+            held at a time. Process peak: the system's figure for the whole JVM so far, its heap
+            included.""",
+            window,
+            calibrationBytes == 0
+                ? "Half the groups were left out by size alone."
+                : "Half the groups were left out, and the others adapted, by what\n"
+                    + "that does to the outputs on "
+                    + calibrationBytes
+                    + " bytes of text behind those read."));
+  }
+
+  private static void printSamples(PrintWriter out, List<DecoderMeasurement.Row> rows) {
     for (DecoderMeasurement.Row row : List.of(rows.getFirst(), rows.getLast())) {
       out.println();
       out.println("A sample, " + row.weights() + ":");

@@ -38,7 +38,7 @@ public final class Decoder implements AutoCloseable {
   private final PagedAttention attention;
   private final Scratch scratch;
   private final Tensor logits;
-  private RoutingListener listener = RoutingListener.NONE;
+  private LayerListener listener = LayerListener.NONE;
 
   /**
    * Brings a model's weights onto a device.
@@ -56,7 +56,7 @@ public final class Decoder implements AutoCloseable {
     Heads heads = config.heads();
     int chunk = options.chunk();
     int logitRows = Math.clamp(LOGITS / config.vocabulary(), 1, chunk);
-    WeightLoader load = new WeightLoader(model, options.weights());
+    WeightLoader load = new WeightLoader(model, options.weights(), options.calibration());
     try {
       embedding = load.embedding();
       norm =
@@ -117,8 +117,8 @@ public final class Decoder implements AutoCloseable {
     return cache.bytes();
   }
 
-  /** Tells {@code next} which experts are chosen from now on. */
-  public void listen(RoutingListener next) {
+  /** Tells {@code next} what the layers work on from now on. */
+  public void listen(LayerListener next) {
     listener = next;
   }
 
@@ -141,7 +141,7 @@ public final class Decoder implements AutoCloseable {
     Tensor x = scratch.x().slice(0, tokens.length);
     Rows.lookUp(embedding, tokens, x);
     for (int layer = 0; layer < layers.size(); layer++) {
-      listener.routed(layer, layers.get(layer).apply(attention, batch, x, scratch));
+      layers.get(layer).apply(attention, batch, x, scratch, listener);
     }
     return x;
   }

@@ -38,18 +38,17 @@ final class DecoderLayer implements AutoCloseable {
     int queries = heads.queryHeads() * heads.headDim();
     int keys = heads.kvHeads() * heads.headDim();
     String layer = "model.layers." + index + ".";
-    String attention = layer + "self_attn.";
     MoeSpec experts =
         MoeSpec.mixtral(
             chunk, Math.max(config.experts(), 1), Math.max(config.expertsPerToken(), 1));
     try {
       attentionNorm = load.floats(layer + "input_layernorm.weight", hidden);
       feedForwardNorm = load.floats(layer + "post_attention_layernorm.weight", hidden);
-      query = own(ww.linear(load.matrix(attention + "q_proj.weight", queries, hidden), chunk));
-      key = own(ww.linear(load.matrix(attention + "k_proj.weight", keys, hidden), chunk));
-      value = own(ww.linear(load.matrix(attention + "v_proj.weight", keys, hidden), chunk));
-      output = own(ww.linear(load.matrix(attention + "o_proj.weight", hidden, queries), chunk));
-      feedForward = own(ww.moe(experts, load.feedForward(layer)));
+      query = own(ww.linear(load.projection(index, "q_proj.weight", queries), chunk));
+      key = own(ww.linear(load.projection(index, "k_proj.weight", keys), chunk));
+      value = own(ww.linear(load.projection(index, "v_proj.weight", keys), chunk));
+      output = own(ww.linear(load.output(index), chunk));
+      feedForward = own(ww.moe(experts, load.feedForward(index)));
     } catch (ModelFormatException | RuntimeException e) {
       close();
       throw e;
@@ -72,7 +71,8 @@ final class DecoderLayer implements AutoCloseable {
   }
 
   /** Applies the layer to the features {@code x} of a step's tokens, in place. */
-  Routing apply(PagedAttention attention, Batch batch, Tensor x, Scratch scratch) {
+  void apply(
+      PagedAttention attention, Batch batch, Tensor x, Scratch scratch, LayerListener listener) {
     int tokens = (int) x.size(0);
     Tensor n = scratch.normed().slice(0, tokens);
     Tensor q = scratch.queries().slice(0, tokens);
@@ -81,18 +81,20 @@ final class DecoderLayer implements AutoCloseable {
     Tensor mixed = scratch.mixed().slice(0, tokens);
     Tensor delta = scratch.delta().slice(0, tokens);
     norm.run(x, attentionNorm, n);
+    listener.projecting(index, n);
     query.apply(n, q);
     key.apply(n, k);
     value.apply(n, v);
     attention.append(index, batch, byHead(k, heads.kvHeads()), byHead(v, heads.kvHeads()));
     attention.attend(
         index, batch, byHead(q, heads.queryHeads()), byHead(mixed, heads.queryHeads()));
+    listener.attended(index, mixed);
     output.apply(mixed, delta);
     Rows.add(x, delta);
     norm.run(x, feedForwardNorm, n);
     Routing routing = feedForward.apply(n, delta);
+    listener.routed(index, n, routing);
     Rows.add(x, delta);
-    return routing;
   }
 
   private Tensor byHead(Tensor rows, int count) {

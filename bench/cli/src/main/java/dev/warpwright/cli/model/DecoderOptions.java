@@ -2,6 +2,7 @@ package dev.warpwright.cli.model;
 
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a decoder is run.
@@ -10,8 +11,11 @@ import dev.warpwright.kernels.DType;
  * @param kv how keys and values are stored
  * @param chunk most tokens of one step; longer prompts are fed in several
  * @param length longest sequence
+ * @param calibration what the matrices are multiplied with, for weights that are pruned; null if
+ *     that is not known
  */
-public record DecoderOptions(WeightKind weights, DType kv, int chunk, int length) {
+public record DecoderOptions(
+    WeightKind weights, DType kv, int chunk, int length, @Nullable Calibration calibration) {
   /** Checks the values. */
   public DecoderOptions {
     Checks.notNull("weights", weights);
@@ -23,21 +27,26 @@ public record DecoderOptions(WeightKind weights, DType kv, int chunk, int length
 
   /** F32 keys and values, steps of at most 512 tokens, sequences of the model's full length. */
   public static DecoderOptions of(WeightKind weights, ModelConfig config) {
-    return new DecoderOptions(weights, DType.F32, 512, config.positions());
+    return new DecoderOptions(weights, DType.F32, 512, config.positions(), null);
   }
 
   /** With another type of keys and values. */
   public DecoderOptions withKv(DType value) {
-    return new DecoderOptions(weights, value, chunk, length);
+    return new DecoderOptions(weights, value, chunk, length, calibration);
   }
 
   /** With another number of tokens a step. */
   public DecoderOptions withChunk(int value) {
-    return new DecoderOptions(weights, kv, value, length);
+    return new DecoderOptions(weights, kv, value, length, calibration);
   }
 
   /** With another limit of a sequence. */
   public DecoderOptions withLength(int value) {
-    return new DecoderOptions(weights, kv, chunk, value);
+    return new DecoderOptions(weights, kv, chunk, value, calibration);
+  }
+
+  /** With weights that are pruned by what they are multiplied with. */
+  public DecoderOptions withCalibration(@Nullable Calibration value) {
+    return new DecoderOptions(weights, kv, chunk, length, value);
   }
 }

@@ -2,10 +2,12 @@ package dev.warpwright.cli.model;
 
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.DenseMatrix;
+import dev.warpwright.kernels.sparse.InputMoments;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 import dev.warpwright.moe.MoeWeights;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Brings tensors of a checkpoint, which have the names that Llama and Mixtral checkpoints use, into
@@ -15,11 +17,20 @@ final class WeightLoader {
   private final Checkpoint checkpoint;
   private final ModelConfig config;
   private final WeightKind kind;
+  private final @Nullable Calibration calibration;
 
-  WeightLoader(Model model, WeightKind kind) {
+  /**
+   * A loader.
+   *
+   * @param model the model
+   * @param kind the format of projection and expert matrices
+   * @param calibration what those are multiplied with, if that is known
+   */
+  WeightLoader(Model model, WeightKind kind, @Nullable Calibration calibration) {
     this.checkpoint = model.checkpoint();
     this.config = model.config();
     this.kind = kind;
+    this.calibration = calibration;
   }
 
   /** A tensor as F32. */
@@ -27,14 +38,40 @@ final class WeightLoader {
     return WeightKind.asFloats(checkpoint.tensor(name, shape));
   }
 
-  /** A matrix that stays exact whatever the format of the others is. */
-  WeightMatrix exact(String name, long rows, long columns) throws ModelFormatException {
-    return WeightKind.F32.matrix(checkpoint.tensor(name, rows, columns));
+  /** A matrix of the query, key or value projection. */
+  WeightMatrix projection(int layer, String name, int rows) throws ModelFormatException {
+    return matrix(
+        attention(layer) + name,
+        rows,
+        config.hidden(),
+        calibration == null ? null : calibration.projections(layer));
   }
 
-  /** A matrix in the chosen format. */
-  WeightMatrix matrix(String name, long rows, long columns) throws ModelFormatException {
-    return kind.matrix(checkpoint.tensor(name, rows, columns));
+  /** The matrix behind the attention. */
+  WeightMatrix output(int layer) throws ModelFormatException {
+    return matrix(
+        attention(layer) + "o_proj.weight",
+        config.hidden(),
+        (long) config.heads().queryHeads() * config.heads().headDim(),
+        calibration == null ? null : calibration.outputs(layer));
+  }
+
+  private static String attention(int layer) {
+    return layer(layer) + "self_attn.";
+  }
+
+  private static String layer(int layer) {
+    return "model.layers." + layer + ".";
+  }
+
+  /** A matrix that stays exact whatever the format of the others is. */
+  private WeightMatrix exact(String name, long rows, long columns) throws ModelFormatException {
+    return WeightKind.F32.matrix(checkpoint.tensor(name, rows, columns), null);
+  }
+
+  private WeightMatrix matrix(String name, long rows, long columns, @Nullable InputMoments inputs)
+      throws ModelFormatException {
+    return kind.matrix(checkpoint.tensor(name, rows, columns), inputs);
   }
 
   /** The token embedding, as it lies in the file. */
@@ -51,37 +88,53 @@ final class WeightLoader {
   }
 
   /** Feed-forward weights of a layer; a dense layer is a mixture of one expert. */
-  MoeWeights feedForward(String layer) throws ModelFormatException {
+  MoeWeights feedForward(int layer) throws ModelFormatException {
     List<WeightMatrix> gate = new ArrayList<>();
     List<WeightMatrix> up = new ArrayList<>();
     List<WeightMatrix> down = new ArrayList<>();
-    WeightMatrix router;
-    if (config.experts() == 0) {
-      router = new DenseMatrix(Tensor.wrap(new float[config.hidden()], 1, config.hidden()));
-      expert(layer + "mlp.", "gate_proj", "up_proj", "down_proj", gate, up, down);
-    } else {
-      String block = layer + "block_sparse_moe.";
-      router = exact(block + "gate.weight", config.experts(), config.hidden());
-      for (int e = 0; e < config.experts(); e++) {
-        expert(block + "experts." + e + ".", "w1", "w3", "w2", gate, up, down);
-      }
+    for (int e = 0; e < Math.max(config.experts(), 1); e++) {
+      gate.add(gate(layer, e));
+      up.add(up(layer, e));
+      down.add(down(layer, e));
     }
+    WeightMatrix router =
+        config.experts() == 0
+            ? new DenseMatrix(Tensor.wrap(new float[config.hidden()], 1, config.hidden()))
+            : exact(
+                layer(layer) + "block_sparse_moe.gate.weight", config.experts(), config.hidden());
     return MoeWeights.of(router, gate, up, down);
   }
 
-  private void expert(
-      String prefix,
-      String gateName,
-      String upName,
-      String downName,
-      List<WeightMatrix> gate,
-      List<WeightMatrix> up,
-      List<WeightMatrix> down)
+  /** An expert's gate matrix. */
+  WeightMatrix gate(int layer, int expert) throws ModelFormatException {
+    return expand(layer, expert, "w1", "gate_proj");
+  }
+
+  /** An expert's up matrix. */
+  WeightMatrix up(int layer, int expert) throws ModelFormatException {
+    return expand(layer, expert, "w3", "up_proj");
+  }
+
+  private WeightMatrix expand(int layer, int expert, String sparse, String dense)
       throws ModelFormatException {
-    int hidden = config.hidden();
-    int inner = config.intermediate();
-    gate.add(matrix(prefix + gateName + ".weight", inner, hidden));
-    up.add(matrix(prefix + upName + ".weight", inner, hidden));
-    down.add(matrix(prefix + downName + ".weight", hidden, inner));
+    return matrix(
+        expert(layer, expert, sparse, dense),
+        config.intermediate(),
+        config.hidden(),
+        calibration == null ? null : calibration.expert(layer, expert));
+  }
+
+  private WeightMatrix down(int layer, int expert) throws ModelFormatException {
+    return matrix(
+        expert(layer, expert, "w2", "down_proj"),
+        config.hidden(),
+        config.intermediate(),
+        calibration == null ? null : calibration.down(layer, expert));
+  }
+
+  private String expert(int layer, int expert, String sparse, String dense) {
+    return config.experts() == 0
+        ? layer(layer) + "mlp." + dense + ".weight"
+        : layer(layer) + "block_sparse_moe.experts." + expert + "." + sparse + ".weight";
   }
 }

@@ -58,23 +58,37 @@ final class GroupCodes {
       Grouping grouping, float[] weights, int from, Tensor codes, Tensor scales, long group) {
     float most = 0;
     for (int u = 0; u < grouping.size(); u++) {
-      float w = Checks.finite("weight", weights[from + u]);
-      most = Math.max(most, Math.abs(w));
+      most = Math.max(most, Math.abs(Checks.finite("weight", weights[from + u])));
     }
-    int zero = grouping.zero();
-    scales.setFloat(group, Math.min(most / (zero - 1), 65504f));
-    float scale = scales.getFloat(group);
-    MemorySegment bytes = codes.segment();
+    float scale = storeScale(grouping, most, scales, group);
+    int[] units = new int[grouping.size()];
+    for (int u = 0; u < grouping.size(); u++) {
+      units[u] = code(grouping, scale, weights[from + u]);
+    }
+    store(grouping, units, codes, group);
+  }
+
+  /** Stores and returns the scale of a symmetric group whose largest magnitude is {@code most}. */
+  static float storeScale(Grouping grouping, float most, Tensor scales, long group) {
+    scales.setFloat(group, Math.min(most / (grouping.zero() - 1), 65504f));
+    return scales.getFloat(group);
+  }
+
+  /** The code of one weight of a symmetric group. */
+  static int code(Grouping grouping, float scale, float weight) {
+    int steps = scale == 0 ? 0 : (int) Math.rint(weight / scale);
+    return Math.clamp(grouping.zero() + steps, 0, 2 * grouping.zero() - 1);
+  }
+
+  /** Packs the codes of one group. */
+  static void store(Grouping grouping, int[] units, Tensor codes, long group) {
     int perByte = 8 / grouping.bits();
     for (int b = 0; b < grouping.codeBytes(); b++) {
       int packed = 0;
       for (int i = 0; i < perByte; i++) {
-        float w = weights[from + b * perByte + i];
-        int steps = scale == 0 ? 0 : (int) Math.rint(w / scale);
-        int code = Math.clamp(zero + steps, 0, 2 * zero - 1);
-        packed |= code << (i * grouping.bits());
+        packed |= units[b * perByte + i] << (i * grouping.bits());
       }
-      bytes.set(ValueLayout.JAVA_BYTE, group * grouping.codeBytes() + b, (byte) packed);
+      codes.segment().set(ValueLayout.JAVA_BYTE, group * grouping.codeBytes() + b, (byte) packed);
     }
   }
 
