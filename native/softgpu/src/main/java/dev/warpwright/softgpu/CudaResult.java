@@ -93,13 +93,20 @@ public enum CudaResult {
   STREAM_CAPTURE_INVALIDATED(901, "operation failed due to a previous error during capture"),
   /** Capture was not ended in the same stream as it began. */
   STREAM_CAPTURE_UNMATCHED(903, "capture was not ended in the same stream as it began"),
+  /** Two captures would become one. */
+  STREAM_CAPTURE_MERGE(902, "operation would result in a merge of separate capture sequences"),
   /** Capturing stream has unjoined work. */
   STREAM_CAPTURE_UNJOINED(904, "capturing stream has unjoined work"),
+  /** A captured operation would depend on work outside of the capture. */
+  STREAM_CAPTURE_ISOLATION(905, "dependency created on uncaptured work in another stream"),
   /** Operation would make the legacy stream depend on a capturing blocking stream. */
   STREAM_CAPTURE_IMPLICIT(
       906, "operation would make the legacy stream depend on a capturing blocking stream"),
   /** Operation not permitted on an event last recorded in a capturing stream. */
   CAPTURED_EVENT(907, "operation not permitted on an event last recorded in a capturing stream"),
+  /** The capture was begun in another thread. */
+  STREAM_CAPTURE_WRONG_THREAD(
+      908, "attempt to terminate a thread-local capture sequence from another thread"),
   /** Unknown error. */
   UNKNOWN(999, "unknown error");
 

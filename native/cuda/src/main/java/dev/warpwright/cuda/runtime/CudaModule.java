@@ -38,9 +38,15 @@ public final class CudaModule {
     ByteBuffer values = ByteBuffer.allocateDirect(2 * Long.BYTES).order(ByteOrder.nativeOrder());
     values.putLong(0, MemorySegment.ofBuffer(log).address());
     values.putLong(Long.BYTES, LOG_BYTES);
+    CudaModuleLoadEvent event = new CudaModuleLoadEvent();
+    event.module = images.key();
+    event.device = device.ordinal();
+    event.bytes = image.capacity();
+    event.begin();
     int result =
         JCudaDriver.cuModuleLoadDataEx(
             module, Pointer.to(image), options.length, options, Pointer.to(values));
+    event.commit();
     if (result == CUresult.CUDA_SUCCESS) {
       return new CudaModule(device, images.key(), module);
     }

@@ -31,6 +31,7 @@ public final class CudaStream implements Resource {
    * @param arguments its parameters in the order of its declaration
    */
   public void launch(CudaFunction function, LaunchGrid grid, KernelArguments arguments) {
+    CudaLaunchEvent event = begin(function.name(), grid);
     device.makeCurrent();
     int result =
         JCudaDriver.cuLaunchKernel(
@@ -45,7 +46,71 @@ public final class CudaStream implements Resource {
             handle(),
             arguments.pointers(),
             null);
+    event.commit();
     device.check(result, "cuLaunchKernel", function.name());
+  }
+
+  /**
+   * Enqueues a kernel whose blocks may wait for each other: all of them run at the same time.
+   *
+   * @param function the kernel
+   * @param grid at most as many blocks as are resident together, see {@link
+   *     CudaFunction#residentBlocks}
+   * @param arguments its parameters in the order of its declaration
+   * @throws dev.warpwright.kernels.DeviceException with CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE if
+   *     there are more blocks
+   */
+  public void launchCooperative(CudaFunction function, LaunchGrid grid, KernelArguments arguments) {
+    CudaLaunchEvent event = begin(function.name(), grid);
+    device.makeCurrent();
+    int result =
+        JCudaDriver.cuLaunchCooperativeKernel(
+            function.handle(),
+            grid.blocksX(),
+            grid.blocksY(),
+            grid.blocksZ(),
+            grid.threadsX(),
+            grid.threadsY(),
+            grid.threadsZ(),
+            grid.sharedBytes(),
+            handle(),
+            arguments.pointers());
+    event.commit();
+    device.check(result, "cuLaunchCooperativeKernel", function.name());
+  }
+
+  private CudaLaunchEvent begin(String kernel, LaunchGrid grid) {
+    CudaLaunchEvent event = new CudaLaunchEvent();
+    event.kernel = kernel;
+    event.device = device.ordinal();
+    event.blocks = (long) grid.blocksX() * grid.blocksY() * grid.blocksZ();
+    event.threads = grid.threadsX() * grid.threadsY() * grid.threadsZ();
+    event.sharedBytes = grid.sharedBytes();
+    event.begin();
+    return event;
+  }
+
+  /**
+   * Captures what {@code work} enqueues here, and in other streams that wait for events of this one
+   * and for which this one waits in the end. Nothing is executed. Meanwhile this thread must not
+   * allocate, free, synchronise, or copy without a stream: that fails, and the capture with it.
+   *
+   * @param work enqueues what belongs to the graph
+   */
+  public CudaGraph capture(Runnable work) {
+    return CudaGraph.capture(device, this, work);
+  }
+
+  /** Enqueues a graph. It waits for its previous launch, in whatever stream that was. */
+  public void launch(CudaGraph graph) {
+    CudaLaunchEvent event = new CudaLaunchEvent();
+    event.kernel = "graph";
+    event.device = device.ordinal();
+    event.begin();
+    device.makeCurrent();
+    int result = JCudaDriver.cuGraphLaunch(graph.handle(), handle());
+    event.commit();
+    device.check(result, "cuGraphLaunch");
   }
 
   /** Makes all later work here wait for an event. */

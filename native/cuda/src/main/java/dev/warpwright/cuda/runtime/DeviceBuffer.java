@@ -5,6 +5,7 @@ import dev.warpwright.kernels.LeakDetector;
 import dev.warpwright.kernels.Memory;
 import dev.warpwright.kernels.Resource;
 import java.lang.foreign.MemorySegment;
+import jcuda.driver.CUDA_MEMCPY2D;
 import jcuda.driver.JCudaDriver;
 
 /**
@@ -63,11 +64,13 @@ public final class DeviceBuffer implements Memory, Resource {
   /** Copies host memory to the start of the buffer, and returns when it is done. */
   public void copyFrom(MemorySegment host) {
     range("host", 0, host.byteSize());
+    CudaCopyEvent event = begin("cuMemcpyHtoD", host.byteSize());
     device.makeCurrent();
-    device.check(
+    int result =
         JCudaDriver.cuMemcpyHtoD(
-            NativePointers.device(address), NativePointers.host(host), host.byteSize()),
-        "cuMemcpyHtoD");
+            NativePointers.device(address), NativePointers.host(host), host.byteSize());
+    event.commit();
+    device.check(result, "cuMemcpyHtoD");
   }
 
   /**
@@ -79,24 +82,28 @@ public final class DeviceBuffer implements Memory, Resource {
    */
   public void copyFrom(long offset, MemorySegment host, CudaStream stream) {
     range("host", offset, host.byteSize());
+    CudaCopyEvent event = begin("cuMemcpyHtoDAsync", host.byteSize());
     device.makeCurrent();
-    device.check(
+    int result =
         JCudaDriver.cuMemcpyHtoDAsync(
             NativePointers.device(address + offset),
             NativePointers.host(host),
             host.byteSize(),
-            stream.handle()),
-        "cuMemcpyHtoDAsync");
+            stream.handle());
+    event.commit();
+    device.check(result, "cuMemcpyHtoDAsync");
   }
 
   /** Copies the start of the buffer to host memory, and returns when it is done. */
   public void copyTo(MemorySegment host) {
     range("host", 0, host.byteSize());
+    CudaCopyEvent event = begin("cuMemcpyDtoH", host.byteSize());
     device.makeCurrent();
-    device.check(
+    int result =
         JCudaDriver.cuMemcpyDtoH(
-            NativePointers.host(host), NativePointers.device(address), host.byteSize()),
-        "cuMemcpyDtoH");
+            NativePointers.host(host), NativePointers.device(address), host.byteSize());
+    event.commit();
+    device.check(result, "cuMemcpyDtoH");
   }
 
   /**
@@ -108,14 +115,16 @@ public final class DeviceBuffer implements Memory, Resource {
    */
   public void copyTo(long offset, MemorySegment host, CudaStream stream) {
     range("host", offset, host.byteSize());
+    CudaCopyEvent event = begin("cuMemcpyDtoHAsync", host.byteSize());
     device.makeCurrent();
-    device.check(
+    int result =
         JCudaDriver.cuMemcpyDtoHAsync(
             NativePointers.host(host),
             NativePointers.device(address + offset),
             host.byteSize(),
-            stream.handle()),
-        "cuMemcpyDtoHAsync");
+            stream.handle());
+    event.commit();
+    device.check(result, "cuMemcpyDtoHAsync");
   }
 
   /**
@@ -129,19 +138,92 @@ public final class DeviceBuffer implements Memory, Resource {
    */
   public void copyFrom(
       long offset, DeviceBuffer source, long sourceOffset, long size, CudaStream stream) {
-    if (source.device != device) {
-      throw new InvalidArgumentException("source", source.place(), "a buffer of " + place());
-    }
+    requireSameDevice(source);
     range("size", offset, size);
     source.range("size", sourceOffset, size);
+    CudaCopyEvent event = begin("cuMemcpyDtoDAsync", size);
     device.makeCurrent();
-    device.check(
+    int result =
         JCudaDriver.cuMemcpyDtoDAsync(
             NativePointers.device(address + offset),
             NativePointers.device(source.address + sourceOffset),
             size,
-            stream.handle()),
-        "cuMemcpyDtoDAsync");
+            stream.handle());
+    event.commit();
+    device.check(result, "cuMemcpyDtoDAsync");
+  }
+
+  /**
+   * Enqueues a copy of rows of host memory.
+   *
+   * @param to where the rows go in this buffer
+   * @param host native memory; pinned memory must stay as it is until the copy is done
+   * @param from where they are in it
+   * @param stream where to enqueue
+   */
+  public void copyFrom(Rows to, MemorySegment host, Rows from, CudaStream stream) {
+    range("to", to.offset(), to.extent());
+    CUDA_MEMCPY2D copy = CopyOfRows.of(to, from);
+    CopyOfRows.toDevice(copy, address + to.offset());
+    CopyOfRows.fromHost(copy, host.asSlice(from.offset(), from.extent()));
+    enqueue(copy, stream);
+  }
+
+  /**
+   * Enqueues a copy of rows to host memory.
+   *
+   * @param from where the rows are in this buffer
+   * @param host native memory; the call waits for the copy unless it is pinned
+   * @param to where they go in it
+   * @param stream where to enqueue
+   */
+  public void copyTo(Rows from, MemorySegment host, Rows to, CudaStream stream) {
+    range("from", from.offset(), from.extent());
+    CUDA_MEMCPY2D copy = CopyOfRows.of(to, from);
+    CopyOfRows.toHost(copy, host.asSlice(to.offset(), to.extent()));
+    CopyOfRows.fromDevice(copy, address + from.offset());
+    enqueue(copy, stream);
+  }
+
+  /**
+   * Enqueues a copy of rows of another buffer of this device.
+   *
+   * @param to where the rows go in this buffer
+   * @param source the other buffer
+   * @param from where they are in it
+   * @param stream where to enqueue
+   */
+  public void copyFrom(Rows to, DeviceBuffer source, Rows from, CudaStream stream) {
+    requireSameDevice(source);
+    range("to", to.offset(), to.extent());
+    source.range("from", from.offset(), from.extent());
+    CUDA_MEMCPY2D copy = CopyOfRows.of(to, from);
+    CopyOfRows.toDevice(copy, address + to.offset());
+    CopyOfRows.fromDevice(copy, source.address + from.offset());
+    enqueue(copy, stream);
+  }
+
+  private void enqueue(CUDA_MEMCPY2D copy, CudaStream stream) {
+    CudaCopyEvent event = begin("cuMemcpy2DAsync", copy.WidthInBytes * copy.Height);
+    device.makeCurrent();
+    int result = JCudaDriver.cuMemcpy2DAsync(copy, stream.handle());
+    event.commit();
+    device.check(result, "cuMemcpy2DAsync");
+  }
+
+  private CudaCopyEvent begin(String call, long size) {
+    CudaCopyEvent event = new CudaCopyEvent();
+    event.call = call;
+    event.device = device.ordinal();
+    event.bytes = size;
+    event.begin();
+    return event;
+  }
+
+  private void requireSameDevice(DeviceBuffer source) {
+    if (source.device != device) {
+      throw new InvalidArgumentException("source", source.place(), "a buffer of " + place());
+    }
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.warpwright.softgpu.driver;
 
 import dev.warpwright.softgpu.CudaResult;
+import dev.warpwright.softgpu.driver.Graph.Kind;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -79,11 +80,18 @@ final class Context {
   }
 
   /**
-   * Queues an operation. The legacy default stream waits for all blocking streams, and they wait
-   * for it.
+   * Queues an operation, or adds it to the graph that is captured from the stream, which is null
+   * then. An operation without a kind cannot be captured. The legacy default stream waits for all
+   * blocking streams, and they wait for it.
    */
-  Work submit(CudaStream stream, Runnable action) {
+  @Nullable Work submit(CudaStream stream, @Nullable Kind kind, Runnable action) {
+    Capture capture = stream.capture;
+    if (capture != null) {
+      capture.add(stream, kind, action);
+      return null;
+    }
     if (stream == legacy) {
+      requireNoBlockingCapture();
       streams.stream()
           .filter(other -> other != legacy && other.isBlocking())
           .forEach(other -> stream.waitFor(other.last()));
@@ -93,14 +101,26 @@ final class Context {
     return queues.submit(stream, action);
   }
 
+  /** The legacy stream must not be made to depend on a stream that is captured. */
+  private void requireNoBlockingCapture() {
+    for (CudaStream other : streams) {
+      Capture capture = other.capture;
+      if (other.isBlocking() && capture != null) {
+        capture.invalidate();
+        throw new CudaFailure(CudaResult.STREAM_CAPTURE_IMPLICIT);
+      }
+    }
+  }
+
   /** Executes an operation in a stream before this returns. */
   void submitAndWait(CudaStream stream, Runnable action) {
-    queues.complete(submit(stream, action));
+    queues.complete(submit(stream, null, action));
     throwFailure();
   }
 
   /** Waits until all that was queued in the context is done. */
   void synchronise() {
+    streams.forEach(CudaStream::requireNotCapturing);
     for (CudaStream stream : List.copyOf(streams)) {
       queues.complete(stream.last());
     }

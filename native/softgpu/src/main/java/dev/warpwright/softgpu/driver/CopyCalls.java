@@ -4,6 +4,7 @@ import dev.warpwright.softgpu.CudaResult;
 import dev.warpwright.softgpu.driver.Copy.Host;
 import dev.warpwright.softgpu.driver.Copy.OnDevice;
 import dev.warpwright.softgpu.driver.Copy.Place;
+import dev.warpwright.softgpu.driver.Graph.Kind;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -62,6 +63,7 @@ final class CopyCalls {
   @CudaEntry({"cuMemcpy2D_v2", "cuMemcpy2DUnaligned_v2"})
   void copy2D(MemorySegment description) {
     driver.context();
+    driver.requireNoCapture();
     Copy copy = Copy2D.read(this, description);
     driver.context().submitAndWait(driver.stream(0), copy::run);
   }
@@ -73,6 +75,7 @@ final class CopyCalls {
   }
 
   private void copyNow(Place to, Place from, long bytes) {
+    driver.requireNoCapture();
     Copy copy = new Copy(to, from, bytes, bytes == 0 ? 0 : 1);
     driver.context().submitAndWait(driver.stream(0), copy::run);
   }
@@ -83,11 +86,14 @@ final class CopyCalls {
 
   private void copyLater(Copy copy, long handle) {
     CudaStream stream = driver.stream(handle);
-    if (isPageable(copy.to())) {
+    if (stream.capture != null) {
+      // A node reads and writes host memory whenever the graph is launched.
+      stream.context().submit(stream, Kind.COPY, copy::run);
+    } else if (isPageable(copy.to())) {
       stream.context().submitAndWait(stream, copy::run);
     } else {
       Copy queued = isPageable(copy.from()) ? copy.staged() : copy;
-      stream.context().submit(stream, queued::run);
+      stream.context().submit(stream, Kind.COPY, queued::run);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.warpwright.softgpu.driver;
 
+import dev.warpwright.softgpu.CudaResult;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +18,7 @@ final class CudaStream {
   private final List<Work> waits = new ArrayList<>();
 
   private @Nullable Work last;
+  @Nullable Capture capture;
   long handle;
 
   CudaStream(Context context, int flags, int priority) {
@@ -45,6 +47,14 @@ final class CudaStream {
   /** The work queued last, or null when none was. */
   @Nullable Work last() {
     return last;
+  }
+
+  /** Fails, and ends the capture, if the work of this stream is being captured. */
+  void requireNotCapturing() {
+    if (capture != null) {
+      capture.invalidate();
+      throw new CudaFailure(CudaResult.STREAM_CAPTURE_UNSUPPORTED);
+    }
   }
 
   /** Makes all later work here wait for {@code other}. */

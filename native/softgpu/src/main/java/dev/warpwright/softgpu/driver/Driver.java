@@ -33,6 +33,7 @@ public final class Driver {
   private final HostMemory hostMemory = new HostMemory();
   private final WorkQueues queues;
   private final DeviceNames names;
+  private final List<Capture> captures = new ArrayList<>();
   private final Map<Class<?>, Object> areas = new HashMap<>();
   private final Map<Thread, Deque<Context>> current = new WeakHashMap<>();
   private final ReentrantLock lock = new ReentrantLock();
@@ -192,6 +193,18 @@ public final class Driver {
     return found != null && bytes <= found.bytes() - (address - found.address())
         ? Optional.of(device)
         : Optional.empty();
+  }
+
+  /** Streams that are being captured. */
+  List<Capture> captures() {
+    return captures;
+  }
+
+  /** Refuses a call that could disturb a capture, and ends the captures that forbid it. */
+  void requireNoCapture() {
+    List<Capture> disturbed = captures.stream().filter(Capture::forbidsUnsafeCalls).toList();
+    disturbed.forEach(Capture::invalidate);
+    CudaFailure.require(disturbed.isEmpty(), CudaResult.STREAM_CAPTURE_UNSUPPORTED);
   }
 
   /** Makes a context and its handle. */

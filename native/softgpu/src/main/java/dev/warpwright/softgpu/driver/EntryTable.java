@@ -32,7 +32,8 @@ final class EntryTable {
           EventCalls.class,
           ModuleCalls.class,
           FunctionCalls.class,
-          LaunchCalls.class);
+          LaunchCalls.class,
+          GraphCalls.class);
 
   private static final String SYMBOLS = "libcuda-symbols.txt";
 

@@ -50,6 +50,7 @@ final class EventCalls {
   @CudaEntry("cuEventQuery")
   void query(long event) {
     CudaEvent queried = event(event);
+    queried.requireNotCaptured();
     driver.queues().step();
     CudaFailure.require(queried.isDone(), CudaResult.NOT_READY);
     queried.context().throwFailure();
@@ -58,6 +59,7 @@ final class EventCalls {
   @CudaEntry("cuEventSynchronize")
   void synchronise(long event) {
     CudaEvent awaited = event(event);
+    awaited.requireNotCaptured();
     driver.queues().complete(awaited.recorded());
     awaited.context().throwFailure();
   }

@@ -17,6 +17,7 @@ final class HostMemoryCalls {
   @CudaEntry("cuMemHostAlloc")
   void hostAlloc(MemorySegment pointer, long bytes, int flags) {
     Context context = driver.context();
+    driver.requireNoCapture();
     CudaFailure.require((flags & ~ALLOC_FLAGS) == 0 && bytes != 0);
     CudaFailure.require(bytes > 0, CudaResult.OUT_OF_MEMORY); // size_t: more than 2^63
     CMemory.at(pointer, Long.BYTES);
@@ -35,6 +36,7 @@ final class HostMemoryCalls {
   /** Waits for all work of the context, as drivers do. */
   @CudaEntry("cuMemFreeHost")
   void freeHost(long address) {
+    driver.requireNoCapture();
     driver.context().synchronise();
     driver.hostMemory().free(address);
   }

@@ -2,6 +2,7 @@ package dev.warpwright.softgpu.driver;
 
 import dev.warpwright.softgpu.CudaResult;
 import dev.warpwright.softgpu.FaultInjection.LaunchFault;
+import dev.warpwright.softgpu.driver.Graph.Kind;
 import dev.warpwright.softgpu.driver.LoadedModule.Function;
 import dev.warpwright.softgpu.sim.DeviceProfile;
 import dev.warpwright.softgpu.sim.Entry;
@@ -47,6 +48,29 @@ final class LaunchCalls {
             kernel.entry(), gridX, gridY, gridZ, blockX, blockY, blockZ, shared, packed, false));
   }
 
+  /** A launch for a node of a graph. */
+  Runnable prepare(
+      long function,
+      int gridX,
+      int gridY,
+      int gridZ,
+      int blockX,
+      int blockY,
+      int blockZ,
+      int shared,
+      MemorySegment parameters,
+      MemorySegment extra) {
+    driver.context();
+    CudaFailure.require(CMemory.isNull(extra), CudaResult.NOT_SUPPORTED);
+    Function kernel = driver.handles().get(function, Function.class);
+    byte[] packed = pack(kernel.entry(), parameters);
+    Launch launch =
+        new Launch(
+            kernel.entry(), gridX, gridY, gridZ, blockX, blockY, blockZ, shared, packed, false);
+    checkSize(kernel, launch);
+    return () -> execute(kernel.module().context().device(), launch);
+  }
+
   @CudaEntry("cuLaunchCooperativeKernel")
   void launchCooperative(
       long function,
@@ -86,7 +110,7 @@ final class LaunchCalls {
     Context context = kernel.module().context();
     CudaFailure.require(context == stream.context(), CudaResult.INVALID_HANDLE);
     checkSize(kernel, launch);
-    context.submit(stream, () -> execute(context.device(), launch));
+    context.submit(stream, Kind.KERNEL, () -> execute(context.device(), launch));
   }
 
   private static void checkSize(Function kernel, Launch launch) {

@@ -20,6 +20,7 @@ final class MemoryCalls {
 
   @CudaEntry("cuMemAlloc_v2")
   void alloc(MemorySegment address, long bytes) {
+    driver.requireNoCapture();
     CMemory.putLong(address, allocate(driver.context(), bytes, "cuMemAlloc"));
   }
 
@@ -40,6 +41,7 @@ final class MemoryCalls {
   @CudaEntry("cuMemAllocAsync")
   void allocAsync(MemorySegment address, long bytes, long stream) {
     CudaStream ordered = driver.stream(stream);
+    ordered.requireNotCapturing(); // nodes that allocate are not simulated
     CMemory.putLong(address, allocate(ordered.context(), bytes, "cuMemAllocAsync"));
   }
 
@@ -54,6 +56,7 @@ final class MemoryCalls {
   /** Waits for all work of the context, as drivers do. */
   @CudaEntry("cuMemFree_v2")
   void free(long address) {
+    driver.requireNoCapture();
     Context context = driver.context();
     CudaFailure.require(context.allocations().contains(address));
     context.synchronise();
@@ -65,7 +68,7 @@ final class MemoryCalls {
     CudaStream ordered = driver.stream(stream);
     Context context = ordered.context();
     CudaFailure.require(context.allocations().contains(address));
-    context.submit(ordered, () -> release(context, address));
+    context.submit(ordered, null, () -> release(context, address));
   }
 
   private static void release(Context context, long address) {

@@ -1,6 +1,7 @@
 package dev.warpwright.softgpu.driver;
 
 import dev.warpwright.softgpu.CudaResult;
+import dev.warpwright.softgpu.driver.Graph.Kind;
 import dev.warpwright.softgpu.sim.DeviceMemory;
 
 /** Fills of device memory. All are queued, those without a stream in the legacy default stream. */
@@ -88,6 +89,7 @@ final class MemsetCalls {
         .context()
         .submit(
             stream,
+            Kind.FILL,
             () -> {
               for (long row = 0; row < height; row++) {
                 fillRow(memory, address + row * pitch, value, elementBytes, width);

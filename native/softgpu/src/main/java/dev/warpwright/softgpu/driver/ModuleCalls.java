@@ -58,6 +58,7 @@ final class ModuleCalls {
   @CudaEntry("cuModuleUnload")
   void unload(long handle) {
     Context context = driver.context();
+    driver.requireNoCapture();
     LoadedModule module = module(handle);
     context.synchronise();
     module.context().modules().remove(module);

@@ -1,6 +1,7 @@
 package dev.warpwright.softgpu.driver;
 
 import dev.warpwright.softgpu.CudaResult;
+import dev.warpwright.softgpu.driver.Graph.Kind;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -40,6 +41,7 @@ final class StreamCalls {
   void destroy(long handle) {
     driver.context();
     CudaStream stream = driver.handles().get(handle, CudaStream.class);
+    stream.requireNotCapturing();
     driver.handles().remove(handle);
     stream.context().removeStream(stream);
   }
@@ -47,6 +49,7 @@ final class StreamCalls {
   @CudaEntry("cuStreamSynchronize")
   void synchronise(long handle) {
     CudaStream stream = driver.stream(handle);
+    stream.requireNotCapturing();
     driver.queues().complete(stream.last());
     stream.context().throwFailure();
   }
@@ -55,6 +58,7 @@ final class StreamCalls {
   @CudaEntry("cuStreamQuery")
   void query(long handle) {
     CudaStream stream = driver.stream(handle);
+    stream.requireNotCapturing();
     driver.queues().step();
     CudaFailure.require(stream.pending() == 0, CudaResult.NOT_READY);
     stream.context().throwFailure();
@@ -65,8 +69,29 @@ final class StreamCalls {
     CudaStream stream = driver.stream(handle);
     CudaEvent awaited = driver.handles().get(event, CudaEvent.class);
     CudaFailure.require(flags == 0);
-    stream.waitFor(awaited.recorded());
-    stream.context().submit(stream, () -> {});
+    Capture.Point captured = awaited.captured();
+    if (captured != null) {
+      join(stream, captured);
+    } else if (stream.capture != null) {
+      stream.capture.invalidate();
+      throw new CudaFailure(CudaResult.STREAM_CAPTURE_ISOLATION);
+    } else {
+      stream.waitFor(awaited.recorded());
+      stream.context().submit(stream, Kind.EMPTY, () -> {});
+    }
+  }
+
+  private static void join(CudaStream stream, Capture.Point point) {
+    if (stream == stream.context().legacyStream()) {
+      point.capture().invalidate();
+      throw new CudaFailure(CudaResult.STREAM_CAPTURE_IMPLICIT);
+    }
+    if (stream.capture != null && stream.capture != point.capture()) {
+      stream.capture.invalidate();
+      point.capture().invalidate();
+      throw new CudaFailure(CudaResult.STREAM_CAPTURE_MERGE);
+    }
+    point.capture().join(stream, point.after());
   }
 
   @CudaEntry("cuStreamGetFlags")
@@ -84,17 +109,11 @@ final class StreamCalls {
     CMemory.putLong(context, driver.stream(handle).context().handle);
   }
 
-  @CudaEntry("cuStreamIsCapturing")
-  void isCapturing(long handle, MemorySegment status) {
-    driver.stream(handle);
-    CMemory.putInt(status, 0);
-  }
-
   @CudaEntry("cuLaunchHostFunc")
   void launchHostFunction(long handle, MemorySegment function, MemorySegment data) {
     CudaStream stream = driver.stream(handle);
     CudaFailure.require(!CMemory.isNull(function));
-    stream.context().submit(stream, () -> callHostFunction(function, data));
+    stream.context().submit(stream, Kind.HOST, () -> callHostFunction(function, data));
   }
 
   private static void callHostFunction(MemorySegment function, MemorySegment data) {

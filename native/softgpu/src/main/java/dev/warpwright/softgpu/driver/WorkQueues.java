@@ -4,6 +4,7 @@ import dev.warpwright.softgpu.Progress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /** All streams of all contexts, and the order in which their work is executed. */
@@ -33,6 +34,11 @@ final class WorkQueues {
 
   long microseconds() {
     return microseconds;
+  }
+
+  /** What all orders are drawn from. */
+  RandomGenerator random() {
+    return random;
   }
 
   void spend(long duration) {

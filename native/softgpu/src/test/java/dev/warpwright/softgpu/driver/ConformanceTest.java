@@ -57,7 +57,8 @@ class ConformanceTest {
             new MemoryRows(),
             new CopyRows(),
             new StreamRows(),
-            new ModuleRows())
+            new ModuleRows(),
+            new GraphRows())
         .flatMap(table -> table.rows().stream())
         .toList();
   }

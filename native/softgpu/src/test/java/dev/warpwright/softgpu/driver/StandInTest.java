@@ -44,7 +44,8 @@ class StandInTest {
   @Test
   @SoftGpuTest
   void whatIsNotImplementedSaysSo() {
-    assertEquals(CudaResult.NOT_SUPPORTED.code(), JCudaDriver.cuGraphCreate(new CUgraph(), 0));
+    assertEquals(
+        CudaResult.NOT_SUPPORTED.code(), JCudaDriver.cuGraphClone(new CUgraph(), new CUgraph()));
   }
 
   @Test
