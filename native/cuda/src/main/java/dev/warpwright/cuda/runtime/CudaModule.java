@@ -64,7 +64,8 @@ public final class CudaModule {
               + " was compiled by a newer CUDA than the driver's "
               + CudaDriver.version()
               + ": update the driver";
-      case CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU -> name + " has no code for this device";
+      case CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU ->
+          name + " has no code for this device. " + NativeText.of(log);
       default -> name + ": " + NativeText.of(log);
     };
   }

@@ -73,4 +73,11 @@ class KernelImagesTest {
     assertEquals("CUDA_ERROR_INVALID_PTX", e.code());
     assertTrue(e.detail().contains("nonsense"), e.detail());
   }
+
+  @Test
+  void saysThatTheSoftwareGpuRunsNoMachineCode() {
+    ModuleException e = failure("machinecode");
+    assertEquals("CUDA_ERROR_NO_BINARY_FOR_GPU", e.code());
+    assertTrue(e.getMessage().contains("a cubin: the software GPU runs PTX"), e.getMessage());
+  }
 }

@@ -105,7 +105,11 @@ final class ModuleCalls {
 
   private LoadedModule load(Context context, MemorySegment image, JitOptions options) {
     int magic = CMemory.getInt(image, 0);
-    CudaFailure.require(magic != ELF_MAGIC && magic != FATBIN_MAGIC, CudaResult.NO_BINARY_FOR_GPU);
+    if (magic == ELF_MAGIC || magic == FATBIN_MAGIC) {
+      options.error(
+          "This is a " + (magic == ELF_MAGIC ? "cubin" : "fatbin") + ": the software GPU runs PTX");
+      throw new CudaFailure(CudaResult.NO_BINARY_FOR_GPU);
+    }
     return load(
         context, "module at " + CallSite.label("cuModuleLoadData"), CMemory.text(image), options);
   }

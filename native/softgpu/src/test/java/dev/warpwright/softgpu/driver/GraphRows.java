@@ -36,7 +36,7 @@ final class GraphRows extends Table {
     launches();
   }
 
-  private static void begin(Machine m, CUstream stream) {
+  private static void begin(CUstream stream) {
     Machine.ok(cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
   }
 
@@ -49,7 +49,7 @@ final class GraphRows extends Table {
   /** A graph that sets the first int of the machine's memory. */
   private static CUgraph fill(Machine m, int value) {
     CUgraph graph = new CUgraph();
-    begin(m, m.stream);
+    begin(m.stream);
     Machine.ok(cuMemsetD32Async(m.memory, value, 1, m.stream));
     Machine.ok(cuStreamEndCapture(m.stream, graph));
     return graph;
@@ -73,7 +73,7 @@ final class GraphRows extends Table {
         "twice",
         ILLEGAL_STATE,
         m -> {
-          begin(m, m.stream);
+          begin(m.stream);
           return cuStreamBeginCapture(m.stream, 0);
         });
 
@@ -81,7 +81,7 @@ final class GraphRows extends Table {
     ok(
         "while it does",
         m -> {
-          begin(m, m.stream);
+          begin(m.stream);
           return cuStreamIsCapturing(m.stream, m.ints);
         },
         m -> assertEquals(1, m.ints[0]));
@@ -92,7 +92,7 @@ final class GraphRows extends Table {
         m -> {
           m.fill(m.memory, 1);
           fill(m, 2);
-          begin(m, m.stream);
+          begin(m.stream);
           return cuStreamEndCapture(m.stream, new CUgraph());
         },
         m -> assertEquals(1, m.read(0)));
@@ -102,7 +102,7 @@ final class GraphRows extends Table {
         STREAM_CAPTURE_UNJOINED,
         m -> {
           CUstream other = stream(1);
-          begin(m, m.stream);
+          begin(m.stream);
           fork(m, other);
           return cuStreamEndCapture(m.stream, new CUgraph());
         });
@@ -111,7 +111,7 @@ final class GraphRows extends Table {
         STREAM_CAPTURE_UNMATCHED,
         m -> {
           CUstream other = stream(1);
-          begin(m, m.stream);
+          begin(m.stream);
           fork(m, other);
           return cuStreamEndCapture(other, new CUgraph());
         });
@@ -119,7 +119,7 @@ final class GraphRows extends Table {
         "after a disturbance",
         STREAM_CAPTURE_INVALIDATED,
         m -> {
-          begin(m, m.stream);
+          begin(m.stream);
           cuStreamSynchronize(m.stream);
           return cuStreamEndCapture(m.stream, new CUgraph());
         });
@@ -138,7 +138,7 @@ final class GraphRows extends Table {
         "while a stream is captured",
         STREAM_CAPTURE_UNSUPPORTED,
         m -> {
-          begin(m, m.stream);
+          begin(m.stream);
           return cuMemAlloc(new CUdeviceptr(), 4);
         });
 
@@ -147,7 +147,7 @@ final class GraphRows extends Table {
         "while a stream is captured",
         STREAM_CAPTURE_UNSUPPORTED,
         m -> {
-          begin(m, m.stream);
+          begin(m.stream);
           return cuMemcpyDtoH(m.hostPointer(), m.memory, 4);
         });
 
@@ -156,7 +156,7 @@ final class GraphRows extends Table {
         "while a stream is captured",
         STREAM_CAPTURE_UNSUPPORTED,
         m -> {
-          begin(m, m.stream);
+          begin(m.stream);
           return cuCtxSynchronize();
         });
 
@@ -165,7 +165,7 @@ final class GraphRows extends Table {
         "in the default stream while a blocking stream is captured",
         STREAM_CAPTURE_IMPLICIT,
         m -> {
-          begin(m, stream(0));
+          begin(stream(0));
           return cuMemsetD32Async(m.memory, 1, 1, null);
         });
 
@@ -174,7 +174,7 @@ final class GraphRows extends Table {
         "recorded in a capture",
         CAPTURED_EVENT,
         m -> {
-          begin(m, m.stream);
+          begin(m.stream);
           Machine.ok(cuEventRecord(m.event, m.stream));
           return cuEventSynchronize(m.event);
         });
@@ -185,7 +185,7 @@ final class GraphRows extends Table {
         STREAM_CAPTURE_ISOLATION,
         m -> {
           Machine.ok(cuEventRecord(m.event, null));
-          begin(m, m.stream);
+          begin(m.stream);
           return cuStreamWaitEvent(m.stream, m.event, 0);
         });
     fails(
@@ -193,8 +193,8 @@ final class GraphRows extends Table {
         STREAM_CAPTURE_MERGE,
         m -> {
           CUstream other = stream(1);
-          begin(m, m.stream);
-          begin(m, other);
+          begin(m.stream);
+          begin(other);
           Machine.ok(cuEventRecord(m.event, m.stream));
           return cuStreamWaitEvent(other, m.event, 0);
         });
@@ -304,7 +304,7 @@ final class GraphRows extends Table {
         m -> {
           CUgraphExec inner = executable(fill(m, 6));
           CUgraph outer = new CUgraph();
-          begin(m, m.stream);
+          begin(m.stream);
           Machine.ok(cuGraphLaunch(inner, m.stream));
           Machine.ok(cuStreamEndCapture(m.stream, outer));
           return cuGraphLaunch(executable(outer), m.stream);
@@ -317,7 +317,7 @@ final class GraphRows extends Table {
           CUevent back = new CUevent();
           CUgraph graph = new CUgraph();
           Machine.ok(cuEventCreate(back, 0));
-          begin(m, m.stream);
+          begin(m.stream);
           Machine.ok(cuMemsetD32Async(m.memory, 1, 1, m.stream));
           fork(m, other);
           Machine.ok(cuEventRecord(back, other));
