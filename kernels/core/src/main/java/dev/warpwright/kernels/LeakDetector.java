@@ -2,6 +2,7 @@ package dev.warpwright.kernels;
 
 import java.lang.ref.Cleaner;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reports objects that were garbage collected without having been closed: name, size and, when
@@ -40,7 +41,7 @@ public final class LeakDetector {
     Registration registration =
         new Registration(name, bytes, TRACE ? new Throwable("allocated here") : null);
     CLEANER.register(owner, registration::ownerCollected);
-    MemoryAccount.add(bytes);
+    MemoryAccount.add(name, bytes);
     return registration;
   }
 
@@ -48,11 +49,10 @@ public final class LeakDetector {
   public static final class Registration implements AutoCloseable {
     private final String name;
     private volatile long bytes;
-    private final @org.jspecify.annotations.Nullable Throwable site;
+    private final @Nullable Throwable site;
     private volatile boolean closed;
 
-    private Registration(
-        String name, long bytes, @org.jspecify.annotations.Nullable Throwable site) {
+    private Registration(String name, long bytes, @Nullable Throwable site) {
       this.name = name;
       this.bytes = bytes;
       this.site = site;
@@ -66,7 +66,7 @@ public final class LeakDetector {
     /** The object holds another amount of memory from now on; nothing happens once it is closed. */
     synchronized void resize(long value) {
       if (!closed) {
-        MemoryAccount.add(value - bytes);
+        MemoryAccount.add(name, value - bytes);
         bytes = value;
       }
     }
@@ -76,7 +76,7 @@ public final class LeakDetector {
     public synchronized void close() {
       if (!closed) {
         closed = true;
-        MemoryAccount.add(-bytes);
+        MemoryAccount.add(name, -bytes);
       }
     }
 

@@ -1,6 +1,7 @@
 package dev.warpwright.kernels;
 
 import java.util.concurrent.atomic.AtomicLong;
+import jdk.jfr.EventType;
 
 /**
  * Bytes held by all pools, weights, tensors and plans of this JVM that were made by Warpwright and
@@ -9,6 +10,8 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class MemoryAccount {
   private static final AtomicLong LIVE = new AtomicLong();
   private static final AtomicLong PEAK = new AtomicLong();
+
+  private static final EventType EVENTS = EventType.getEventType(MemoryHeldEvent.class);
 
   private MemoryAccount() {}
 
@@ -27,8 +30,12 @@ public final class MemoryAccount {
     PEAK.set(LIVE.get());
   }
 
-  static void add(long bytes) {
+  /** {@code holder} holds so many bytes more. */
+  static void add(String holder, long bytes) {
     long live = LIVE.addAndGet(bytes);
     PEAK.accumulateAndGet(live, Math::max);
+    if (EVENTS.isEnabled()) {
+      MemoryHeldEvent.record(holder, bytes, live);
+    }
   }
 }

@@ -3,11 +3,17 @@ package dev.warpwright.kernels;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.lang.ref.Reference;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class LeakDetectorTest {
   /** Something that is forgotten, closed or not. */
@@ -55,5 +61,31 @@ class LeakDetectorTest {
     } finally {
       Reference.reachabilityFence(owner);
     }
+  }
+
+  @Test
+  void memoryIsRecordedWhenAskedFor(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("memory.jfr");
+    long before = MemoryAccount.live();
+    Object owner = new Object();
+    try (Recording recording = new Recording()) {
+      recording.enable("dev.warpwright.MemoryHeld");
+      recording.start();
+      LeakDetector.Registration registration = LeakDetector.register(owner, "recorded", 100);
+      registration.resize(70);
+      registration.close();
+      registration.resize(5);
+      recording.stop();
+      recording.dump(file);
+    } finally {
+      Reference.reachabilityFence(owner);
+    }
+    List<RecordedEvent> events =
+        RecordingFile.readAllEvents(file).stream()
+            .filter(event -> event.getEventType().getName().equals("dev.warpwright.MemoryHeld"))
+            .filter(event -> event.getString("holder").equals("recorded"))
+            .toList();
+    assertEquals(List.of(100L, -30L, -70L), events.stream().map(e -> e.getLong("change")).toList());
+    assertEquals(before + 100, events.getFirst().getLong("held"));
   }
 }
