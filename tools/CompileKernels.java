@@ -26,9 +26,10 @@ import java.util.stream.Stream;
  * spills goes into a table; a kernel with a stack frame or a spill fails the build.
  *
  * <p>Without nvcc nothing is compiled and that is not an error: whoever loads the PTX says that it
- * is missing.
+ * is missing. A release must have nvcc, and gets {@code family/stem.fatbin} too: machine code for
+ * every architecture that is sold, so that nothing is compiled on the user's machine.
  *
- * <p>Usage: {@code CompileKernels <sources> <output> <work folder>}
+ * <p>Usage: {@code CompileKernels <sources> <output> <work folder> [release]}
  */
 final class CompileKernels {
   private static final List<Integer> ARCHITECTURES = List.of(80, 90);
@@ -36,7 +37,10 @@ final class CompileKernels {
   /** The target whose registers are counted. */
   private static final int MEASURED = 90;
 
-  private static final List<String> OPTIONS = List.of("-ptx", "-O3", "-std=c++17", "-lineinfo");
+  /** Those that a release has machine code for; PTX of the last one serves what comes after. */
+  private static final List<Integer> RELEASED = List.of(80, 86, 89, 90, 100, 120);
+
+  private static final List<String> OPTIONS = List.of("-O3", "-std=c++17");
 
   private static final Pattern ENTRY =
       Pattern.compile(
@@ -51,18 +55,25 @@ final class CompileKernels {
   private final Path output;
   private final Path work;
   private final Path nvcc;
+  private final boolean release;
 
-  private CompileKernels(Path sources, Path output, Path work, Path nvcc) {
+  private CompileKernels(Path sources, Path output, Path work, Path nvcc, boolean release) {
     this.sources = sources;
     this.output = output;
     this.work = work;
     this.nvcc = nvcc;
+    this.release = release;
   }
 
   public static void main(String[] args) throws Exception {
     Path sources = Path.of(args[0]).toRealPath();
     Path output = Path.of(args[1]).toAbsolutePath();
     Optional<Path> nvcc = findNvcc();
+    boolean release = args.length > 3 && args[3].equals("release");
+    if (nvcc.isEmpty() && release) {
+      System.err.println("no nvcc (CUDA_HOME, PATH, /usr/local/cuda): a release needs it");
+      System.exit(1);
+    }
     if (nvcc.isEmpty()) {
       System.err.println(
           "no nvcc (CUDA_HOME, PATH, /usr/local/cuda): the CUDA kernels of "
@@ -72,7 +83,7 @@ final class CompileKernels {
     }
     Path work = Path.of(args[2]).toAbsolutePath();
     Files.createDirectories(work);
-    System.exit(new CompileKernels(sources, output, work, nvcc.get()).compile() ? 0 : 1);
+    System.exit(new CompileKernels(sources, output, work, nvcc.get(), release).compile() ? 0 : 1);
   }
 
   private static Optional<Path> findNvcc() {
@@ -90,7 +101,7 @@ final class CompileKernels {
 
   private boolean compile() throws Exception {
     String version = run(List.of(nvcc.toString(), "--version"));
-    startAnewUnless(version + OPTIONS + ARCHITECTURES);
+    startAnewUnless(version + OPTIONS + ARCHITECTURES + RELEASED);
     List<Path> files;
     try (Stream<Path> tree = Files.walk(sources)) {
       files = tree.filter(file -> file.toString().endsWith(".cu")).sorted().toList();
@@ -127,10 +138,13 @@ final class CompileKernels {
     List<Path> wanted = new ArrayList<>();
     for (Path file : files) {
       ARCHITECTURES.forEach(architecture -> wanted.add(ptx(file, architecture)));
+      if (release) {
+        wanted.add(fatbin(file));
+      }
     }
     if (Files.exists(output)) {
       try (Stream<Path> tree = Files.walk(output)) {
-        for (Path file : tree.filter(f -> f.toString().endsWith(".ptx")).toList()) {
+        for (Path file : tree.filter(CompileKernels::isResult).toList()) {
           if (!wanted.contains(file)) {
             Files.delete(file);
           }
@@ -139,16 +153,24 @@ final class CompileKernels {
     }
   }
 
+  private static boolean isResult(Path file) {
+    return file.toString().endsWith(".ptx") || file.toString().endsWith(".fatbin");
+  }
+
   private boolean compileAll(List<Path> files) throws Exception {
     List<Future<String>> results = new ArrayList<>();
     try (ExecutorService pool =
         Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
       for (Path file : files) {
         for (int architecture : ARCHITECTURES) {
-          if (isStale(file, architecture)) {
+          if (isStale(ptx(file, architecture), needs(file, architecture))) {
             Callable<String> task = () -> compile(file, architecture);
             results.add(pool.submit(task));
           }
+        }
+        if (release && isStale(fatbin(file), note(file, ".fatbin.d"))) {
+          Callable<String> task = () -> compileForRelease(file);
+          results.add(pool.submit(task));
         }
       }
     }
@@ -176,17 +198,23 @@ final class CompileKernels {
     return output.resolve(stem(file) + ".sm_" + architecture + ".ptx");
   }
 
+  private Path fatbin(Path file) {
+    return output.resolve(stem(file) + ".fatbin");
+  }
+
+  private Path needs(Path file, int architecture) {
+    return note(file, ".sm_" + architecture + ".d");
+  }
+
   private Path note(Path file, String suffix) {
     return work.resolve(stem(file) + suffix);
   }
 
-  private boolean isStale(Path file, int architecture) throws IOException {
-    Path ptx = ptx(file, architecture);
-    Path needed = note(file, ".sm_" + architecture + ".d");
-    if (!Files.exists(ptx) || !Files.exists(needed)) {
+  private static boolean isStale(Path result, Path needed) throws IOException {
+    if (!Files.exists(result) || !Files.exists(needed)) {
       return true;
     }
-    FileTime made = Files.getLastModifiedTime(ptx);
+    FileTime made = Files.getLastModifiedTime(result);
     for (String name : Files.readAllLines(needed)) {
       Path dependency = Path.of(name);
       if (!Files.exists(dependency) || Files.getLastModifiedTime(dependency).compareTo(made) > 0) {
@@ -198,23 +226,14 @@ final class CompileKernels {
 
   private String compile(Path file, int architecture) throws IOException, InterruptedException {
     Path ptx = ptx(file, architecture);
-    Files.createDirectories(ptx.getParent());
-    Path needed = note(file, ".sm_" + architecture + ".d");
-    Files.createDirectories(needed.getParent());
     Path fresh = note(file, ".sm_" + architecture + ".ptx");
-    List<String> command = new ArrayList<>(List.of(nvcc.toString()));
-    command.addAll(OPTIONS);
-    command.addAll(
-        List.of(
-            "-arch=sm_" + architecture,
-            "-I" + sources,
-            "-MD",
-            "-MF",
-            needed.toString(),
-            "-o",
-            fresh.toString(),
-            file.toString()));
-    final String said = run(command);
+    final String said =
+        nvcc(
+            file,
+            needs(file, architecture),
+            fresh,
+            List.of("-ptx", "-lineinfo", "-arch=sm_" + architecture));
+    Files.createDirectories(ptx.getParent());
     if (architecture == MEASURED) {
       Path measured = note(file, ".ptxas.txt");
       Path ptxas = nvcc.resolveSibling("ptxas");
@@ -229,8 +248,41 @@ final class CompileKernels {
                   note(file, ".cubin").toString(),
                   fresh.toString())));
     }
-    keepOwnDependencies(needed);
     Files.writeString(ptx, relative(Files.readString(fresh)));
+    return said;
+  }
+
+  private String compileForRelease(Path file) throws IOException, InterruptedException {
+    // No line table: it cannot be made relative here, and would be half of the file.
+    List<String> targets = new ArrayList<>(List.of("-fatbin"));
+    for (int architecture : RELEASED) {
+      targets.add("-gencode");
+      targets.add("arch=compute_" + architecture + ",code=sm_" + architecture);
+    }
+    targets.add("-gencode");
+    targets.add("arch=compute_" + RELEASED.getLast() + ",code=compute_" + RELEASED.getLast());
+    Files.createDirectories(fatbin(file).getParent());
+    return nvcc(file, note(file, ".fatbin.d"), fatbin(file), targets);
+  }
+
+  /** Compiles a file and notes which of our files that took; what the compiler said. */
+  private String nvcc(Path file, Path needed, Path result, List<String> targets)
+      throws IOException, InterruptedException {
+    Files.createDirectories(needed.getParent());
+    List<String> command = new ArrayList<>(List.of(nvcc.toString()));
+    command.addAll(OPTIONS);
+    command.addAll(targets);
+    command.addAll(
+        List.of(
+            "-I" + sources,
+            "-MD",
+            "-MF",
+            needed.toString(),
+            "-o",
+            result.toString(),
+            file.toString()));
+    String said = run(command);
+    keepOwnDependencies(needed);
     return said;
   }
 

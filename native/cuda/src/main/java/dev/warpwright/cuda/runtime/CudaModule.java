@@ -3,6 +3,7 @@ package dev.warpwright.cuda.runtime;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import jcuda.Pointer;
@@ -28,8 +29,23 @@ public final class CudaModule {
   }
 
   static CudaModule load(CudaDevice device, KernelImages images) {
+    Optional<byte[]> machineCode = images.machineCode();
+    if (machineCode.isPresent()) {
+      try {
+        return load(device, images.key(), machineCode.get());
+      } catch (ModuleException e) {
+        if (!e.code().equals(Results.name(CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU))) {
+          throw e;
+        }
+        // Not a device of this release: the driver compiles the PTX for it.
+      }
+    }
+    return load(device, images.key(), images.ptx(device));
+  }
+
+  private static CudaModule load(CudaDevice device, String name, byte[] code) {
     CUmodule module = new CUmodule();
-    ByteBuffer image = NativeText.terminated(images.read(device));
+    ByteBuffer image = NativeText.terminated(code);
     ByteBuffer log = ByteBuffer.allocateDirect(LOG_BYTES);
     int[] options = {
       CUjit_option.CU_JIT_ERROR_LOG_BUFFER, CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES
@@ -39,7 +55,7 @@ public final class CudaModule {
     values.putLong(0, MemorySegment.ofBuffer(log).address());
     values.putLong(Long.BYTES, LOG_BYTES);
     CudaModuleLoadEvent event = new CudaModuleLoadEvent();
-    event.module = images.key();
+    event.module = name;
     event.device = device.ordinal();
     event.bytes = image.capacity();
     event.begin();
@@ -48,13 +64,13 @@ public final class CudaModule {
             module, Pointer.to(image), options.length, options, Pointer.to(values));
     event.commit();
     if (result == CUresult.CUDA_SUCCESS) {
-      return new CudaModule(device, images.key(), module);
+      return new CudaModule(device, name, module);
     }
     if (Results.losesDevice(result)) {
       device.check(result, "cuModuleLoadDataEx");
     }
     throw new ModuleException(
-        Results.name(result), "cuModuleLoadDataEx", detail(result, images.key(), log));
+        Results.name(result), "cuModuleLoadDataEx", detail(result, name, log));
   }
 
   private static String detail(int result, String name, ByteBuffer log) {

@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * PTX of a group of kernels: resources named {@code stem.sm_90.ptx} and so on, one for each
- * architecture that it was compiled for.
+ * What a group of kernels was compiled to: PTX in resources named {@code stem.sm_90.ptx} and so on,
+ * one for each architecture that it was compiled for, and in a release {@code stem.fatbin} with
+ * machine code.
  *
  * @param anchor class whose package holds the resources
  * @param stem first part of their names
@@ -21,18 +23,24 @@ public record KernelImages(Class<?> anchor, String stem) {
     return anchor.getPackageName() + "." + stem;
   }
 
+  /** Machine code for several architectures, if the build has made it. */
+  Optional<byte[]> machineCode() {
+    String resource = stem + ".fatbin";
+    return anchor.getResource(resource) == null ? Optional.empty() : Optional.of(read(resource));
+  }
+
   /**
    * The PTX for a device: that of its own architecture, or of the newest older one.
    *
    * @throws ModuleException if there is none
    */
-  byte[] read(CudaDevice device) {
+  byte[] ptx(CudaDevice device) {
     List<Integer> present = ARCHITECTURES.stream().filter(this::isPresent).toList();
     int wanted = device.limits().architecture();
     return present.stream()
         .filter(architecture -> architecture <= wanted)
         .findFirst()
-        .map(this::read)
+        .map(architecture -> read(resource(architecture)))
         .orElseThrow(() -> missing(present, wanted));
   }
 
@@ -49,10 +57,10 @@ public record KernelImages(Class<?> anchor, String stem) {
     return anchor.getResource(resource(architecture)) != null;
   }
 
-  private byte[] read(int architecture) {
-    try (InputStream in = anchor.getResourceAsStream(resource(architecture))) {
+  private byte[] read(String resource) {
+    try (InputStream in = anchor.getResourceAsStream(resource)) {
       if (in == null) {
-        throw new IOException(resource(architecture) + " has disappeared");
+        throw new IOException(resource + " has disappeared");
       }
       return in.readAllBytes();
     } catch (IOException e) {

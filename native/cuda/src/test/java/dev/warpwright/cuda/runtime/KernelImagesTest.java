@@ -29,7 +29,7 @@ class KernelImagesTest {
   @Test
   void takesTheNewestThatTheDeviceCanRun() {
     try (CudaDevice device = CudaDevice.open(0)) {
-      String text = new String(images("marker").read(device), StandardCharsets.US_ASCII);
+      String text = new String(images("marker").ptx(device), StandardCharsets.US_ASCII);
       assertTrue(text.contains("sm_90"), text);
     }
   }
@@ -38,7 +38,7 @@ class KernelImagesTest {
   @SoftGpuTest(devices = "A100")
   void takesAnOlderOneForAnOlderDevice() {
     try (CudaDevice device = CudaDevice.open(0)) {
-      String text = new String(images("marker").read(device), StandardCharsets.US_ASCII);
+      String text = new String(images("marker").ptx(device), StandardCharsets.US_ASCII);
       assertTrue(text.contains("sm_80"), text);
     }
   }
@@ -79,5 +79,14 @@ class KernelImagesTest {
     ModuleException e = failure("machinecode");
     assertEquals("CUDA_ERROR_NO_BINARY_FOR_GPU", e.code());
     assertTrue(e.getMessage().contains("a cubin: the software GPU runs PTX"), e.getMessage());
+  }
+
+  @Test
+  void ptxServesADeviceWithoutMachineCode() {
+    assertTrue(images("both").machineCode().isPresent());
+    assertTrue(images("marker").machineCode().isEmpty());
+    try (CudaDevice device = CudaDevice.open(0)) {
+      assertEquals("both", device.module(images("both")).function("both").name());
+    }
   }
 }
