@@ -152,6 +152,16 @@ public final class CudaKernelDevice implements KernelDevice {
     stream.launch(kernel, grid, arguments);
   }
 
+  /** Enqueues a fill of all of a buffer. */
+  public void fill(DeviceBuffer buffer, byte value) {
+    turn.lock();
+    try {
+      buffer.fill(0, buffer.bytes(), value, stream);
+    } finally {
+      turn.unlock();
+    }
+  }
+
   void zero(Tensor output) {
     ((DeviceBuffer) output.memory()).fill(output.byteOffset(), output.bytes(), (byte) 0, stream);
   }

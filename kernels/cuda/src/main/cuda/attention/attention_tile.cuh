@@ -1,0 +1,425 @@
+// Attention of up to 16 rows a warp over a range of slots with matrix instructions, for kernels
+// whose rows are (token, query head of the group) pairs that see the same keys and values.
+//
+// The matrix units take TF32, 11 significant bits; the contract wants F32. So queries, weights and
+// F32 keys and values are split into a high and a low part, which leaves an error of 2^-22; F16 keys
+// and values fit as they are. A split infinity is a NaN: logits that are NaN are summed again
+// without matrix instructions, and so are values that are not finite.
+//
+// Elements are dealt to the lanes so that they load 8 or 16 bytes at a time without bank conflicts:
+// the order inside a sum of products is free as long as both factors agree. With g = lane / 4 and
+// t = lane % 4, lane (g, t) holds the query and key elements 4t to 4t + 3 of each 16, and the values
+// g * VECTOR and up of each 8 * VECTOR. Column n of a tile of logits is slot slot_of_column(n).
+#pragma once
+
+#include "attention/pages.cuh"
+
+template <typename T, int D> struct TileLayout {
+  static constexpr int VECTOR = 16 / sizeof(T);
+  static constexpr int WARPS = D <= 128 ? 4 : 2;
+  static constexpr int THREADS = 32 * WARPS;
+  static constexpr int ROWS = 16 * WARPS;
+  static constexpr int ROW_BYTES = D * sizeof(T);
+  // Of a stage: two stages fit beside the queries, and with D = 256 registers are short.
+  static constexpr int SLOTS = D > 128 ? 8 : ROW_BYTES <= 256 ? 32 : 16;
+  static constexpr int TILES = SLOTS / 8;
+  // Strides that spread neighbouring rows over the banks.
+  static constexpr int QUERY_STRIDE = D + 16;
+  static constexpr int SLOT_STRIDE = D + 32 / sizeof(T);
+  static constexpr int COPIES = SLOTS * D / VECTOR / THREADS; // of 16 bytes, of a thread
+
+  // Dynamic shared memory: queries, then two stages of keys and values.
+  static constexpr int QUERY_BYTES = ROWS * QUERY_STRIDE * 4;
+  static constexpr int STAGE_ELEMENTS = SLOTS * SLOT_STRIDE;
+};
+
+struct Split {
+  unsigned high;
+  unsigned low;
+};
+
+__device__ inline unsigned tf32(float x) {
+  unsigned result;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "f"(x));
+  return result;
+}
+__device__ inline Split split(float x) {
+  unsigned high = tf32(x);
+  return Split{high, tf32(x - __uint_as_float(high))};
+}
+
+// d += a * b for a 16 x 8 block of a and an 8 x 8 block of b.
+__device__ inline void multiply(float (&d)[4], unsigned a0, unsigned a1, unsigned a2, unsigned a3,
+                                unsigned b0, unsigned b1) {
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
+// The same with the split factors a[row half][k half] and the elements b0 and b1 of the other.
+template <typename T>
+__device__ void multiply(float (&d)[4], const Split (&a)[2][2], float b0, float b1) {
+  Split first = split(b0);
+  Split second = split(b1);
+  if constexpr (sizeof(T) == 4) {
+    multiply(d, a[0][0].high, a[1][0].high, a[0][1].high, a[1][1].high, first.low, second.low);
+  }
+  multiply(d, a[0][0].low, a[1][0].low, a[0][1].low, a[1][1].low, first.high, second.high);
+  multiply(d, a[0][0].high, a[1][0].high, a[0][1].high, a[1][1].high, first.high, second.high);
+}
+
+__device__ inline int slot_of_column(int n) { return n & 1 ? 4 + ((n >> 1) + 2 & 3) : n >> 1; }
+
+// Whether 16 bytes hold an infinity or a NaN.
+template <typename T> __device__ bool special(uint4 raw) {
+  unsigned words[4] = {raw.x, raw.y, raw.z, raw.w};
+  bool found = false;
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    if constexpr (sizeof(T) == 4) {
+      found |= (words[i] & 0x7f800000) == 0x7f800000;
+    } else {
+      found |= (words[i] & 0x7c00) == 0x7c00 || (words[i] & 0x7c000000) == 0x7c000000;
+    }
+  }
+  return found;
+}
+
+// The rows of a block: group heads of each of consecutive tokens.
+struct TileRows {
+  int count;
+  int group;
+  int first;  // position of the token of row 0
+  int offset; // row 0 is this head of the group
+
+  __device__ int position(int row) const { return first + (row + offset) / group; }
+};
+
+// Tiles of slots of which some row sees something.
+template <typename T, int D> struct TileFinder {
+  using L = TileLayout<T, D>;
+  const int *pages;
+  int end;
+  int least; // positions of the first and the last query
+  int most;
+
+  int start;        // first slot of the tile found, at least end if there is none
+  unsigned visible; // bit i: slot start + i is there and visible to some row
+  bool whole;       // all slots are visible to all rows
+  long long at;     // of slot start + lane in the pool
+  int position;
+
+  __device__ void find(const Pool<T> &pool, const Masking &masking, int from) {
+    int lane = threadIdx.x % 32;
+    for (start = from; start < end; start += L::SLOTS) {
+      int slot = start + lane;
+      bool there = lane < L::SLOTS && slot < end;
+      at = there ? pool.slot(pages[pool.pageSize.page(slot)], slot) : -1;
+      position = at >= 0 ? pool.positions[at] : 0;
+      bool some = at >= 0 && position >= masking.first(least) &&
+                  position <= masking.last(most);
+      bool all = some && position >= masking.first(most) && position <= masking.last(least);
+      visible = __ballot_sync(WARP, some);
+      whole = __popc(__ballot_sync(WARP, all)) == L::SLOTS;
+      if (visible != 0) {
+        return;
+      }
+    }
+  }
+};
+
+template <typename T, int D>
+__device__ void fetch_tile(const Pool<T> &pool, const TileFinder<T, D> &finder, T *keys,
+                           T *values) {
+  using L = TileLayout<T, D>;
+#pragma unroll
+  for (int i = 0; i < L::COPIES; i++) {
+    int copy = i * L::THREADS + threadIdx.x;
+    int slot = copy / (D / L::VECTOR);
+    int dim = copy % (D / L::VECTOR) * L::VECTOR;
+    long long at = __shfl_sync(WARP, finder.at, slot);
+    bool there = (finder.visible >> slot & 1) && dim < pool.headDim;
+    long long from = there ? at * pool.headDim + dim : 0;
+    copy_async(keys + slot * L::SLOT_STRIDE + dim, pool.keys + from, there);
+    copy_async(values + slot * L::SLOT_STRIDE + dim, pool.values + from, there);
+  }
+}
+
+// What a warp carries from tile to tile for rows g and g + 8: [row half].
+template <typename T, int D> struct TileState {
+  using L = TileLayout<T, D>;
+  float most[2];
+  float sum[2];      // of the lane's columns only
+  float out[D / 8][4]; // [block * VECTOR + j]: rows g, g, g + 8, g + 8 and elements dim(), dim() + VECTOR
+
+  // First of the elements of a block that the lane holds, VECTOR of them in [..][0] and [..][2].
+  static __device__ int dim(int block) {
+    return (8 * block + 2 * (threadIdx.x % 4)) * L::VECTOR;
+  }
+};
+
+template <typename T> __device__ Floats<4> load_elements4(const T *from) {
+  Elements<T, 4> raw = *reinterpret_cast<const Elements<T, 4> *>(from);
+  return Floats<4>{widen(raw.value[0]), widen(raw.value[1]), widen(raw.value[2]),
+                   widen(raw.value[3])};
+}
+
+template <typename T, int D>
+__device__ float dot(const float *query, const T *key) {
+  float sum = 0;
+  for (int d = 0; d < D; d++) {
+    sum = fmaf(query[d], widen(key[d]), sum);
+  }
+  return sum;
+}
+
+// Logits of the warp's 16 rows and the tile's slots.
+template <typename T, int D>
+__device__ void tile_logits(const float *queries, const T *keys,
+                            float (&logits)[TileLayout<T, D>::TILES][4]) {
+  using L = TileLayout<T, D>;
+  int g = threadIdx.x % 32 / 4;
+  int t = threadIdx.x % 4;
+  const float *upper = queries + g * L::QUERY_STRIDE;
+  const float *lower = upper + 8 * L::QUERY_STRIDE;
+#pragma unroll
+  for (int n = 0; n < L::TILES; n++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      logits[n][i] = 0;
+    }
+  }
+#pragma unroll 1
+  for (int from = 4 * t; from < D; from += 16) {
+    Floats<4> q[2] = {*reinterpret_cast<const Floats<4> *>(upper + from),
+                      *reinterpret_cast<const Floats<4> *>(lower + from)};
+    Split a[2][2][2]; // [step][row half][k half]
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      a[i / 2][0][i % 2] = split(q[0].value[i]);
+      a[i / 2][1][i % 2] = split(q[1].value[i]);
+    }
+#pragma unroll
+    for (int n = 0; n < L::TILES; n++) {
+      Floats<4> k = load_elements4(keys + (8 * n + slot_of_column(g)) * L::SLOT_STRIDE + from);
+      multiply<T>(logits[n], a[0], k.value[0], k.value[1]);
+      multiply<T>(logits[n], a[1], k.value[2], k.value[3]);
+    }
+  }
+#pragma unroll
+  for (int n = 0; n < L::TILES; n++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (isnan(logits[n][i])) {
+        logits[n][i] = dot<T, D>(i < 2 ? upper : lower,
+                                 keys + (8 * n + slot_of_column(2 * t + i % 2)) * L::SLOT_STRIDE);
+      }
+    }
+  }
+}
+
+// Turns logits into weights relative to the new maximum, and scales what was summed so far.
+template <typename T, int D>
+__device__ void tile_softmax(const TileFinder<T, D> &finder, const Masking &masking,
+                             const int (&queries)[2], float (&logits)[TileLayout<T, D>::TILES][4],
+                             TileState<T, D> &state) {
+  using L = TileLayout<T, D>;
+  int t = threadIdx.x % 4;
+  float most[2] = {state.most[0], state.most[1]};
+#pragma unroll
+  for (int n = 0; n < L::TILES; n++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      logits[n][i] = masking.capped(logits[n][i]);
+    }
+    if (!finder.whole) {
+#pragma unroll
+      for (int odd = 0; odd < 2; odd++) {
+        int slot = 8 * n + slot_of_column(2 * t + odd);
+        int position = __shfl_sync(WARP, finder.position, slot);
+        bool there = finder.visible >> slot & 1;
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+          if (!there || position < masking.first(queries[half]) ||
+              position > masking.last(queries[half])) {
+            logits[n][2 * half + odd] = -INFINITY;
+          }
+        }
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      most[i / 2] = fmaxf(most[i / 2], logits[n][i]);
+    }
+  }
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    most[half] = fmaxf(most[half], __shfl_xor_sync(WARP, most[half], 1));
+    most[half] = fmaxf(most[half], __shfl_xor_sync(WARP, most[half], 2));
+    float keep = weight(state.most[half], most[half]);
+    state.most[half] = most[half];
+    state.sum[half] *= keep;
+#pragma unroll
+    for (int block = 0; block < D / 8; block++) {
+      state.out[block][2 * half] *= keep;
+      state.out[block][2 * half + 1] *= keep;
+    }
+  }
+#pragma unroll
+  for (int n = 0; n < L::TILES; n++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      logits[n][i] = weight(logits[n][i], most[i / 2]);
+      state.sum[i / 2] += logits[n][i];
+    }
+  }
+}
+
+// Adds weights times values that are not finite, one by one: a weight of 0 must not meet them.
+template <typename T, int D>
+__device__ void add_special(const float (&weights)[TileLayout<T, D>::TILES][4], const T *values,
+                            TileState<T, D> &state) {
+  using L = TileLayout<T, D>;
+  int lane = threadIdx.x % 32;
+  float tile[L::TILES][4]; // the tile of the round in front: no index into registers
+#pragma unroll
+  for (int n = 0; n < L::TILES; n++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      tile[n][i] = weights[n][i];
+    }
+  }
+#pragma unroll 1
+  for (int slot = 0; slot < L::SLOTS; slot++) {
+    int odd = slot % 8 / 4;
+    int from = lane / 4 * 4 + (slot + 2 * odd) % 4;
+    float upper = __shfl_sync(WARP, odd ? tile[0][1] : tile[0][0], from);
+    float lower = __shfl_sync(WARP, odd ? tile[0][3] : tile[0][2], from);
+#pragma unroll
+    for (int block = 0; block < D / 8 / L::VECTOR; block++) {
+#pragma unroll
+      for (int j = 0; j < 2 * L::VECTOR; j++) {
+        float value = widen(values[slot * L::SLOT_STRIDE + state.dim(block) + j]);
+        float *out = &state.out[block * L::VECTOR + j % L::VECTOR][j / L::VECTOR];
+        if (!isfinite(value)) {
+          out[0] += upper == 0 ? 0 : upper * value;
+          out[2] += lower == 0 ? 0 : lower * value;
+        }
+      }
+    }
+    if (slot % 8 == 7) {
+#pragma unroll
+      for (int n = 1; n < L::TILES; n++) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+          tile[n - 1][i] = tile[n][i];
+        }
+      }
+    }
+  }
+}
+
+template <typename T, int D>
+__device__ void add_values(const float (&weights)[TileLayout<T, D>::TILES][4], const T *values,
+                           TileState<T, D> &state) {
+  using L = TileLayout<T, D>;
+  int g = threadIdx.x % 32 / 4;
+  int t = threadIdx.x % 4;
+#pragma unroll
+  for (int n = 0; n < L::TILES; n++) {
+    const Split a[2][2] = {{split(weights[n][0]), split(weights[n][1])},
+                           {split(weights[n][2]), split(weights[n][3])}};
+    const T *even = values + (8 * n + slot_of_column(2 * t)) * L::SLOT_STRIDE + g * L::VECTOR;
+    const T *odd = values + (8 * n + slot_of_column(2 * t + 1)) * L::SLOT_STRIDE + g * L::VECTOR;
+#pragma unroll
+    for (int block = 0; block < D / 8 / L::VECTOR; block++) {
+      using Vector = Elements<T, L::VECTOR>;
+      Vector first = *reinterpret_cast<const Vector *>(even + block * 8 * L::VECTOR);
+      Vector second = *reinterpret_cast<const Vector *>(odd + block * 8 * L::VECTOR);
+#pragma unroll
+      for (int j = 0; j < L::VECTOR; j++) {
+        multiply<T>(state.out[block * L::VECTOR + j], a, widen(first.value[j]),
+                    widen(second.value[j]));
+      }
+    }
+  }
+}
+
+// Attention of the block's rows, whose queries lie in shared memory, scaled, over slots begin to end
+// of a row of the page table.
+template <typename T, int D>
+__device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int end,
+                             const TileRows &rows, const Masking &masking, const float *queries,
+                             T *stages, TileState<T, D> &state) {
+  using L = TileLayout<T, D>;
+  int warpRow = threadIdx.x / 32 * 16;
+  int g = threadIdx.x % 32 / 4;
+  const int positions[2] = {rows.position(warpRow + g), rows.position(warpRow + g + 8)};
+  TileFinder<T, D> finder{row.pages, end, rows.position(0), rows.position(rows.count - 1)};
+  bool mine = warpRow < rows.count;
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    state.most[half] = -INFINITY;
+    state.sum[half] = 0;
+  }
+#pragma unroll
+  for (int block = 0; block < D / 8; block++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      state.out[block][i] = 0;
+    }
+  }
+  finder.find(pool, masking, begin);
+  if (finder.start < end) {
+    fetch_tile(pool, finder, stages, stages + L::STAGE_ELEMENTS);
+  }
+  commit_copies();
+  for (int stage = 0; finder.start < end; stage ^= 1) {
+    TileFinder<T, D> current = finder;
+    T *keys = stages + 2 * stage * L::STAGE_ELEMENTS;
+    T *values = keys + L::STAGE_ELEMENTS;
+    finder.find(pool, masking, current.start + L::SLOTS);
+    if (finder.start < end) {
+      T *next = stages + 2 * (stage ^ 1) * L::STAGE_ELEMENTS;
+      fetch_tile(pool, finder, next, next + L::STAGE_ELEMENTS);
+    }
+    commit_copies();
+    await_copies<1>();
+    bool found = false;
+#pragma unroll
+    for (int i = 0; i < L::COPIES; i++) {
+      int copy = i * L::THREADS + threadIdx.x;
+      found |= special<T>(*reinterpret_cast<const uint4 *>(
+          values + copy / (D / L::VECTOR) * L::SLOT_STRIDE + copy % (D / L::VECTOR) * L::VECTOR));
+    }
+    bool infinities = __syncthreads_or(found);
+    float weights[L::TILES][4];
+    if (mine) {
+      tile_logits<T, D>(queries + warpRow * L::QUERY_STRIDE, keys, weights);
+      tile_softmax(current, masking, positions, weights, state);
+    }
+    if (infinities) {
+      if (mine) {
+        add_special(weights, values, state);
+      }
+      __syncthreads();
+      for (int i = threadIdx.x; i < L::SLOTS * D; i += L::THREADS) {
+        T *value = values + i / D * L::SLOT_STRIDE + i % D;
+        if (!isfinite(widen(*value))) {
+          *value = T(0.f);
+        }
+      }
+      __syncthreads();
+    }
+    if (mine) {
+      add_values(weights, values, state);
+    }
+    __syncthreads();
+  }
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    state.sum[half] += __shfl_xor_sync(WARP, state.sum[half], 1);
+    state.sum[half] += __shfl_xor_sync(WARP, state.sum[half], 2);
+  }
+}

@@ -1,0 +1,338 @@
+// Attention of one query token a request. A block takes one chunk of the slots of one row for all
+// query heads of the group, so keys and values are read once. Chunks depend on the row's length
+// only; the states of a row with several are merged by a second kernel, in their order.
+//
+// LANES neighbouring threads hold one key, 16 bytes each, and a thread holds its part of SLOTS keys
+// at once. Keys and values pass through shared memory only to be under way while the slots before
+// them are computed: a thread reads back what it has copied itself, so there are no barriers in the
+// loop, and every group of lanes carries a softmax of its own until the end of the chunk.
+
+#pragma once
+
+#include "attention/pages.cuh"
+
+namespace {
+
+constexpr int THREADS = 128;
+constexpr int STAGES = 2;
+constexpr int COPIES = 4; // of 16 bytes, of keys and of values, of a thread in a stage
+
+// The share of the work: a row of the layer, and which chunk of its slots.
+struct Item {
+  int row;
+  int chunk;
+};
+
+struct Query {
+  const float *q;
+  const int *positions;
+  float scale;
+  int kvHeads;
+  int group;
+};
+
+// Where results go: out and lse for rows with one chunk, states[item] for all others.
+struct Results {
+  float *out;
+  float *lse; // may be null
+  float *stateOut;
+  float *stateLse;
+};
+
+template <typename T, int D> struct Layout {
+  static constexpr int VECTOR = 16 / sizeof(T);
+  static constexpr int LANES = D / VECTOR < 32 ? D / VECTOR : 32;
+  static constexpr int VECTORS = D / VECTOR / LANES; // of a thread in one key
+  static constexpr int SLOTS = COPIES / VECTORS;     // of a thread at once
+  static constexpr int PARTS = THREADS / LANES;      // slots side by side
+  static constexpr int TILE = SLOTS * PARTS;
+  static constexpr int QUADS = VECTORS * VECTOR / 4; // groups of 4 elements of a thread
+
+  // First element of a quad of a lane.
+  static __device__ int dim(int quad, int lane) {
+    return (quad / (VECTOR / 4) * LANES + lane) * VECTOR + quad % (VECTOR / 4) * 4;
+  }
+};
+
+// The slots of a tile that a thread works on, found ahead of their use: the page table is read two
+// tiles ahead, the positions one.
+template <typename T, int D> struct Finder {
+  using L = Layout<T, D>;
+  const Pool<T> &pool;
+  Row row;
+  int end;
+  int first;
+  int last;
+  int slot; // first of the thread in the tile whose pages are known
+  int pages[L::SLOTS];
+  long long at[L::SLOTS];
+  int positions[L::SLOTS];
+
+  __device__ void find_pages(int from) {
+    slot = from;
+#pragma unroll
+    for (int i = 0; i < L::SLOTS; i++) {
+      int s = slot + i * L::PARTS;
+      pages[i] = s < end ? row.pages[pool.pageSize.page(s)] : -1;
+    }
+  }
+
+  __device__ void find_positions() {
+#pragma unroll
+    for (int i = 0; i < L::SLOTS; i++) {
+      at[i] = pool.slot(pages[i], slot + i * L::PARTS);
+      positions[i] = at[i] >= 0 ? pool.positions[at[i]] : 0;
+    }
+  }
+
+  __device__ bool visible(int i) const {
+    return at[i] >= 0 && positions[i] >= first && positions[i] <= last;
+  }
+};
+
+// A softmax under way: out is the weighted sum so far, sum the sum of the weights.
+template <int QUADS> struct State {
+  float most;
+  float sum;
+  Floats<4> out[QUADS];
+};
+
+template <typename T, int D>
+__device__ void fetch(const Pool<T> &pool, const Finder<T, D> &finder, unsigned visible,
+                      uint4 (*stage)[COPIES][THREADS], int lane) {
+  using L = Layout<T, D>;
+#pragma unroll
+  for (int i = 0; i < L::SLOTS; i++) {
+#pragma unroll
+    for (int v = 0; v < L::VECTORS; v++) {
+      int dim = (v * L::LANES + lane) * L::VECTOR;
+      bool there = (visible >> i & 1) && dim < pool.headDim;
+      long long from = there ? finder.at[i] * pool.headDim + dim : 0;
+      copy_async(&stage[0][i * L::VECTORS + v][threadIdx.x], pool.keys + from, there);
+      copy_async(&stage[1][i * L::VECTORS + v][threadIdx.x], pool.values + from, there);
+    }
+  }
+}
+
+template <typename T, int D>
+__device__ void unpack(const uint4 (*stage)[THREADS], float (*x)[4 * Layout<T, D>::QUADS]) {
+  using L = Layout<T, D>;
+#pragma unroll
+  for (int i = 0; i < COPIES; i++) {
+    uint4 raw = stage[i][threadIdx.x];
+    const T *element = reinterpret_cast<const T *>(&raw);
+#pragma unroll
+    for (int j = 0; j < L::VECTOR; j++) {
+      x[i / L::VECTORS][i % L::VECTORS * L::VECTOR + j] = widen(element[j]);
+    }
+  }
+}
+
+// Takes the slots of a stage into the states of all heads.
+template <typename T, int D, int GROUP>
+__device__ void attend(const uint4 (*stage)[COPIES][THREADS], const Floats<4> *query,
+                       unsigned visible, const Masking &masking, int lane,
+                       State<Layout<T, D>::QUADS> *states) {
+  using L = Layout<T, D>;
+  float keys[L::SLOTS][4 * L::QUADS];
+  float values[L::SLOTS][4 * L::QUADS];
+  unpack<T, D>(stage[0], keys);
+  unpack<T, D>(stage[1], values);
+#pragma unroll
+  for (int head = 0; head < GROUP; head++) {
+    float logits[L::SLOTS] = {};
+#pragma unroll
+    for (int quad = 0; quad < L::QUADS; quad++) {
+      Floats<4> q = query[(head * L::QUADS + quad) * L::LANES + lane];
+#pragma unroll
+      for (int i = 0; i < L::SLOTS; i++) {
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+          logits[i] = fmaf(q.value[j], keys[i][4 * quad + j], logits[i]);
+        }
+      }
+    }
+    State<L::QUADS> &state = states[head];
+    float most = state.most;
+#pragma unroll
+    for (int i = 0; i < L::SLOTS; i++) {
+#pragma unroll
+      for (int lanes = L::LANES / 2; lanes > 0; lanes /= 2) {
+        logits[i] += __shfl_xor_sync(WARP, logits[i], lanes);
+      }
+      logits[i] = visible >> i & 1 ? masking.capped(logits[i]) : -INFINITY;
+      most = fmaxf(most, logits[i]);
+    }
+    float keep = weight(state.most, most);
+    state.most = most;
+    state.sum *= keep;
+#pragma unroll
+    for (int quad = 0; quad < L::QUADS; quad++) {
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        state.out[quad].value[j] *= keep;
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < L::SLOTS; i++) {
+      float share = weight(logits[i], most);
+      state.sum += share;
+#pragma unroll
+      for (int quad = 0; quad < L::QUADS; quad++) {
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+          state.out[quad].value[j] =
+              fmaf(share, values[i][4 * quad + j], state.out[quad].value[j]);
+        }
+      }
+    }
+  }
+}
+
+template <typename T, int D, int GROUP>
+__device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const Item *items,
+                             int chunkSlots, const Query &query, const Rope &rope,
+                             const Masking &masking, const Results &results) {
+  using L = Layout<T, D>;
+  static_assert(L::PARTS * GROUP * D * sizeof(float) <= STAGES * 2 * COPIES * THREADS * 16,
+                "the states of all parts take the place of the stages");
+  __shared__ uint4 stages[STAGES][2][COPIES][THREADS];
+  __shared__ Floats<4> queries[GROUP * D / 4];
+  __shared__ float mosts[GROUP][L::PARTS];
+  __shared__ float sums[GROUP][L::PARTS];
+
+  Item item = items[blockIdx.x];
+  int request = item.row / query.kvHeads;
+  int firstHead = item.row % query.kvHeads * query.group;
+  const float *q =
+      query.q + ((long long)request * query.kvHeads * query.group + firstHead) * pool.headDim;
+  for (int i = threadIdx.x; i < GROUP * D / 4; i += THREADS) {
+    int head = i / (D / 4);
+    int dim = L::dim(i / L::LANES % L::QUADS, i % L::LANES);
+    Floats<4> four = {};
+    if (head < query.group && dim < pool.headDim) {
+      four = rope.rotated4(q + head * pool.headDim, dim, request);
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        four.value[j] *= query.scale;
+      }
+    }
+    queries[i] = four;
+  }
+  __syncthreads();
+
+  int lane = threadIdx.x % L::LANES;
+  int part = threadIdx.x / L::LANES;
+  Row row = table.row(item.row);
+  int begin = item.chunk * chunkSlots;
+  int end = min(row.length - begin, chunkSlots) + begin;
+  int position = query.positions[request];
+  Finder<T, D> finder{pool, row, end, masking.first(position), masking.last(position)};
+  State<L::QUADS> states[GROUP];
+#pragma unroll
+  for (int head = 0; head < GROUP; head++) {
+    states[head].most = -INFINITY;
+    states[head].sum = 0;
+#pragma unroll
+    for (int quad = 0; quad < L::QUADS; quad++) {
+      states[head].out[quad] = {};
+    }
+  }
+
+  finder.find_pages(begin + part);
+  finder.find_positions();
+  finder.find_pages(begin + L::TILE + part);
+  unsigned visible = 0;
+  for (int tile = begin - L::TILE, stage = 1; tile < end; tile += L::TILE, stage ^= 1) {
+    // The tile behind the one to be computed; the first round only fetches.
+    unsigned next = 0;
+#pragma unroll
+    for (int i = 0; i < L::SLOTS; i++) {
+      next |= (unsigned)finder.visible(i) << i;
+    }
+    fetch<T, D>(pool, finder, next, stages[stage ^ 1], lane);
+    commit_copies();
+    finder.find_positions();
+    finder.find_pages(tile + 3 * L::TILE + part);
+    if (tile >= begin) {
+      await_copies<1>();
+      attend<T, D, GROUP>(stages[stage], queries, visible, masking, lane, states);
+    }
+    visible = next;
+  }
+  await_copies<0>();
+  __syncthreads();
+
+  // One state for the block: the parts are added in their order.
+  Floats<4> *outs = reinterpret_cast<Floats<4> *>(stages);
+#pragma unroll
+  for (int head = 0; head < GROUP; head++) {
+    if (lane == 0) {
+      mosts[head][part] = states[head].most;
+      sums[head][part] = states[head].sum;
+    }
+#pragma unroll
+    for (int quad = 0; quad < L::QUADS; quad++) {
+      outs[((part * GROUP + head) * L::QUADS + quad) * L::LANES + lane] = states[head].out[quad];
+    }
+  }
+  __syncthreads();
+  bool whole = row.length <= chunkSlots;
+  long long head0 = whole ? (long long)item.row * query.group : (long long)blockIdx.x * query.group;
+  float *out = (whole ? results.out : results.stateOut) + head0 * pool.headDim;
+  float *lse = whole ? results.lse : results.stateLse;
+  for (int i = threadIdx.x; i < query.group * D / 4; i += THREADS) {
+    int head = i / (D / 4);
+    int dim = L::dim(i / L::LANES % L::QUADS, i % L::LANES);
+    float most = -INFINITY;
+#pragma unroll
+    for (int p = 0; p < L::PARTS; p++) {
+      most = fmaxf(most, mosts[head][p]);
+    }
+    float sum = 0;
+    Floats<4> four = {};
+#pragma unroll
+    for (int p = 0; p < L::PARTS; p++) {
+      float share = weight(mosts[head][p], most);
+      Floats<4> add = outs[p * GROUP * D / 4 + i];
+      sum += share * sums[head][p];
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        four.value[j] = fmaf(share, add.value[j], four.value[j]);
+      }
+    }
+    float factor = sum == 0 ? 0 : 1 / sum;
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      four.value[j] *= factor;
+    }
+    if (dim < pool.headDim) {
+      store4(out + head * pool.headDim + dim, four);
+    }
+    if (dim == 0 && lse != nullptr) {
+      lse[head0 + head] = most + logf(sum);
+    }
+  }
+}
+
+} // namespace
+
+#define PAGED_DECODE(NAME, TYPE, DIM, GROUP)                                                       \
+  extern "C" __global__ void __launch_bounds__(THREADS)                                            \
+      NAME(TYPE *keys, TYPE *values, int *positions, int headPages, int headDim, int pageSize,     \
+           unsigned pageFactor, int pageShift, const int *lengths, const int *starts,              \
+           const int *pages, const Item *items, int chunkSlots, const float *q,                    \
+           const int *queryPositions, float scale, int kvHeads, int group, const float *rotation,  \
+           int rotaryDim, int interleaved, int causal, int window, float softCap, float *out,      \
+           float *lse, float *stateOut, float *stateLse) {                                         \
+    paged_decode<TYPE, DIM, GROUP>(                                                                \
+        {keys, values, positions, headPages, headDim, {pageSize, pageFactor, pageShift}},          \
+        {lengths, starts, pages}, items, chunkSlots, {q, queryPositions, scale, kvHeads, group},   \
+        {rotation, rotaryDim, interleaved}, {causal, window, softCap},                             \
+        {out, lse, stateOut, stateLse});                                                           \
+  }
+#define PAGED_DECODE_GROUPS(NAME, TYPE, DIM)                                                       \
+  PAGED_DECODE(NAME##_g1, TYPE, DIM, 1)                                                            \
+  PAGED_DECODE(NAME##_g2, TYPE, DIM, 2)                                                            \
+  PAGED_DECODE(NAME##_g4, TYPE, DIM, 4)                                                            \
+  PAGED_DECODE(NAME##_g8, TYPE, DIM, 8)

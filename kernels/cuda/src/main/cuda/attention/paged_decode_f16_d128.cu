@@ -1,0 +1,3 @@
+#include "attention/paged_decode.cuh"
+
+PAGED_DECODE_GROUPS(paged_decode_f16_d128, __half, 128)

@@ -1,0 +1,144 @@
+// Keys and values in head pages, and what every kernel over them needs.
+#pragma once
+
+#include "common/vector.cuh"
+
+constexpr unsigned WARP = 0xffffffffu;
+constexpr float LOG2E = 1.4426950408889634f;
+
+// Division by the page size: n / size = n * factor >> shift for n < 2^31.
+struct PageSize {
+  int slots;
+  unsigned factor;
+  int shift;
+
+  __device__ int page(int slot) const {
+    return (int)((unsigned long long)(unsigned)slot * factor >> shift);
+  }
+};
+
+// A pool of head pages, [headPages, pageSize, headDim] for keys and for values.
+template <typename T> struct Pool {
+  T *keys;
+  T *values;
+  int *positions;
+  int headPages;
+  int headDim;
+  PageSize pageSize;
+
+  // Index of a row's slot in the pool, or -1 when the table names a page that is not there.
+  __device__ long long slot(int page, int slot) const {
+    return (unsigned)page < (unsigned)headPages
+               ? (long long)page * pageSize.slots + (slot - pageSize.page(slot) * pageSize.slots)
+               : -1;
+  }
+};
+
+// The slots of one row: pages[slot / pageSize] for slots below length.
+struct Row {
+  const int *pages;
+  int length;
+};
+
+// Page tables of one layer: row = request * kvHeads + head.
+struct PageTable {
+  const int *lengths;
+  const int *starts;
+  const int *pages;
+
+  __device__ Row row(int row) const { return Row{pages + starts[row], lengths[row]}; }
+};
+
+// Which logical positions a query sees, and what becomes of a logit before the softmax.
+struct Masking {
+  int causal;
+  int window;
+  float softCap;
+
+  __device__ int first(int position) const { return window < 0 ? INT_MIN : position - window; }
+  __device__ int last(int position) const { return causal ? position : INT_MAX; }
+  __device__ float capped(float logit) const {
+    return softCap == 0 ? logit : softCap * tanhf(logit / softCap);
+  }
+};
+
+// Four floats, by one instruction where their place allows it.
+__device__ inline Floats<4> load4(const float *from) {
+  if (reinterpret_cast<size_t>(from) % 16 == 0) {
+    return *reinterpret_cast<const Floats<4> *>(from);
+  }
+  return Floats<4>{from[0], from[1], from[2], from[3]};
+}
+__device__ inline void store4(float *to, const Floats<4> &value) {
+  if (reinterpret_cast<size_t>(to) % 16 == 0) {
+    *reinterpret_cast<Floats<4> *>(to) = value;
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    to[i] = value.value[i];
+  }
+}
+
+// Cosines and signed sines of a batch's tokens, [token, 2, dim], by element of a head: element d
+// becomes x[d] * cos[d] + x[partner(d)] * sin[d].
+struct Rope {
+  const float *table;
+  int dim;
+  int interleaved;
+
+  __device__ int partner(int d) const {
+    return interleaved ? d ^ 1 : d < dim / 2 ? d + dim / 2 : d - dim / 2;
+  }
+  __device__ const float *cosines(int token) const { return table + 2LL * token * dim; }
+  __device__ float rotated(const float *head, int d, int token) const {
+    if (d >= dim) {
+      return head[d];
+    }
+    const float *cosine = cosines(token);
+    return head[d] * cosine[d] + head[partner(d)] * cosine[dim + d];
+  }
+
+  // Elements d to d + 3; d is a multiple of 4.
+  __device__ Floats<4> rotated4(const float *head, int d, int token) const {
+    Floats<4> result;
+    if (dim % 8 != 0) {
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        result.value[i] = rotated(head, d + i, token);
+      }
+      return result;
+    }
+    result = load4(head + d);
+    if (d >= dim) {
+      return result;
+    }
+    Floats<4> other = interleaved ? Floats<4>{result.value[1], result.value[0], result.value[3],
+                                              result.value[2]}
+                                  : load4(head + partner(d));
+    Floats<4> cosine = load4(cosines(token) + d);
+    Floats<4> sine = load4(cosines(token) + dim + d);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      result.value[i] = result.value[i] * cosine.value[i] + other.value[i] * sine.value[i];
+    }
+    return result;
+  }
+};
+
+// Starts a copy of 16 bytes, or of zeros; from must be a valid address either way.
+__device__ inline void copy_async(void *to, const void *from, bool there) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
+                   (unsigned)__cvta_generic_to_shared(to)),
+               "l"(from), "r"(there ? 16 : 0)
+               : "memory");
+}
+__device__ inline void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int PENDING> __device__ inline void await_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
+}
+
+// e^(x - base), 0 for x = -infinity even when the base is.
+__device__ inline float weight(float x, float base) {
+  return exp2f((x - (base == -INFINITY ? 0 : base)) * LOG2E);
+}

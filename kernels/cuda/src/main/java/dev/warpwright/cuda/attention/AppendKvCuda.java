@@ -1,0 +1,84 @@
+package dev.warpwright.cuda.attention;
+
+import dev.warpwright.cuda.CudaKernelDevice;
+import dev.warpwright.cuda.CudaRun;
+import dev.warpwright.cuda.Resources;
+import dev.warpwright.cuda.runtime.CudaFunction;
+import dev.warpwright.cuda.runtime.KernelArguments;
+import dev.warpwright.cuda.runtime.LaunchGrid;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AppendKv;
+import dev.warpwright.kernels.attention.AppendKvSpec;
+import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.PageTables;
+
+/** Starts {@code append_kv.cu}. */
+final class AppendKvCuda extends AppendKv {
+  private static final int THREADS = 128;
+
+  /** Bytes that a thread writes. */
+  private static final int WIDE = 16;
+
+  private final CudaKernelDevice device;
+  private final KvPoolCuda pages;
+  private final CudaFunction kernel;
+  private final StepTables tables;
+  private final RotationCuda rotation;
+
+  /** Where in the tables (request, slots from the token's own to the row's end, position) begin. */
+  private int tokens;
+
+  AppendKvCuda(CudaKernelDevice device, AppendKvSpec spec, KvPool pool) {
+    super(device, spec, pool, 0);
+    this.device = device;
+    pages = (KvPoolCuda) pool;
+    kernel = device.function("attention/append_kv", Variants.of("append_kv", spec.pool()));
+    tables = new StepTables(device, "appendKv");
+    rotation = new RotationCuda(device, spec.rope(), "appendKv");
+  }
+
+  @Override
+  protected void prepare(PageTables batch) {
+    tables.begin(batch);
+    tokens = tables.next();
+    for (int request = 0; request < batch.requests(); request++) {
+      int count = batch.newTokens(request);
+      for (int i = 0; i < count; i++) {
+        tables.add(request);
+        tables.add(count - i);
+        tables.add(batch.firstPosition(request) + i);
+      }
+    }
+    tables.upload();
+    rotation.update(batch.tokens(), tables.positions());
+    long elements = (long) batch.tokens() * heads().kvHeads() * heads().headDim();
+    device.reserve(2 * CudaRun.staged(Float.BYTES * elements));
+    workspaceIs(tables.bytes() + rotation.bytes());
+  }
+
+  @Override
+  protected void execute(PageTables batch, int layer, Tensor k, Tensor v) {
+    try (CudaRun run = device.begin()) {
+      long keys = run.input(k);
+      long values = run.input(v);
+      long rows = (long) batch.tokens() * heads().kvHeads();
+      KernelArguments arguments = run.arguments();
+      pages.addTo(arguments);
+      arguments
+          .add(tables.lengths(layer))
+          .add(tables.starts(layer))
+          .add(tables.pages())
+          .add(tables.address(tokens));
+      rotation.addTo(arguments);
+      arguments.add(keys).add(values).add(heads().kvHeads()).add(rows);
+      long threads = rows * heads().headDim() * spec().pool().dtype().bytes() / WIDE;
+      run.launch(kernel, LaunchGrid.of(Math.toIntExact(Math.ceilDiv(threads, THREADS)), THREADS));
+      run.complete();
+    }
+  }
+
+  @Override
+  protected void release() {
+    Resources.close(tables, rotation);
+  }
+}

@@ -1,0 +1,99 @@
+package dev.warpwright.cuda.attention;
+
+import dev.warpwright.cuda.CudaKernelDevice;
+import dev.warpwright.cuda.CudaRun;
+import dev.warpwright.cuda.Resources;
+import dev.warpwright.cuda.runtime.CudaFunction;
+import dev.warpwright.cuda.runtime.KernelArguments;
+import dev.warpwright.cuda.runtime.LaunchGrid;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.PagedPrefill;
+import dev.warpwright.kernels.attention.PagedPrefillSpec;
+import org.jspecify.annotations.Nullable;
+
+/** Starts {@code paged_prefill.cuh}. */
+final class PagedPrefillCuda extends PagedPrefill {
+  private final CudaKernelDevice device;
+  private final KvPoolCuda pages;
+  private final TileShape shape;
+  private final CudaFunction kernel;
+  private final StepTables tables;
+  private final RotationCuda rotation;
+
+  /** Numbers of an item of {@code paged_prefill.cuh}. */
+  private static final int ITEM = 6;
+
+  private int firstItem;
+  private int items;
+
+  PagedPrefillCuda(CudaKernelDevice device, PagedPrefillSpec spec, KvPool pool) {
+    super(device, spec, pool, 0);
+    this.device = device;
+    pages = (KvPoolCuda) pool;
+    shape = TileShape.of(spec.pool());
+    kernel = shape.kernel(device, spec.pool());
+    tables = new StepTables(device, "pagedPrefill");
+    rotation = new RotationCuda(device, spec.rope(), "pagedPrefill");
+  }
+
+  @Override
+  protected void prepare(PageTables batch) {
+    tables.begin(batch);
+    firstItem = tables.next();
+    for (int request = 0; request < batch.requests(); request++) {
+      int rows = Math.multiplyExact(batch.newTokens(request), heads().group());
+      for (int head = 0; head < heads().kvHeads(); head++) {
+        for (int row = 0; row < rows; row += shape.rows()) {
+          tables.add(request * heads().kvHeads() + head);
+          tables.add(row);
+          tables.add(batch.tokenStart(request));
+          tables.add(batch.newTokens(request));
+          tables.add(0);
+          tables.add(0);
+        }
+      }
+    }
+    items = (tables.next() - firstItem) / ITEM;
+    tables.upload();
+    rotation.update(batch.tokens(), tables.positions());
+    long rows = (long) batch.tokens() * heads().queryHeads();
+    device.reserve(
+        2 * CudaRun.staged(Float.BYTES * rows * heads().headDim())
+            + CudaRun.staged(Float.BYTES * rows));
+    workspaceIs(tables.bytes() + rotation.bytes());
+  }
+
+  @Override
+  protected void execute(PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse) {
+    try (CudaRun run = device.begin()) {
+      final long query = run.input(q);
+      final long to = run.output(out);
+      final long logs = lse == null ? 0 : run.output(lse);
+      KernelArguments arguments = run.arguments();
+      pages.addTo(arguments);
+      arguments
+          .add(tables.lengths(layer))
+          .add(tables.starts(layer))
+          .add(tables.pages())
+          .add(tables.address(firstItem))
+          .add(Integer.MAX_VALUE)
+          .add(query)
+          .add(tables.positions())
+          .add(spec().scale())
+          .add(heads().kvHeads())
+          .add(heads().group());
+      rotation.addTo(arguments);
+      Maskings.addTo(arguments, spec().masking());
+      arguments.add(to).add(logs).add(0L).add(0L);
+      run.launch(kernel, LaunchGrid.of(items, shape.threads()).withShared(shape.sharedBytes()));
+      run.complete();
+    }
+  }
+
+  @Override
+  protected void release() {
+    Resources.close(tables, rotation);
+  }
+}

@@ -1,0 +1,173 @@
+package dev.warpwright.cuda.attention;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.warpwright.cuda.CostCard;
+import dev.warpwright.cuda.CudaTest;
+import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.DeviceTensor;
+import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.attention.AppendKv;
+import dev.warpwright.kernels.attention.AppendKvSpec;
+import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.PagedDecode;
+import dev.warpwright.kernels.attention.PagedDecodeSpec;
+import dev.warpwright.kernels.attention.PagedPrefill;
+import dev.warpwright.kernels.attention.PagedPrefillSpec;
+import dev.warpwright.kernels.attention.Rope;
+import dev.warpwright.softgpu.SoftGpu;
+import dev.warpwright.softgpu.sim.LaunchReport;
+import dev.warpwright.testkit.CaseCache;
+import dev.warpwright.testkit.CaseMemory;
+import dev.warpwright.testkit.CaseRandom;
+import dev.warpwright.testkit.ContractTest;
+import java.util.Collections;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@CudaTest
+class AttentionCudaCostTest {
+  private static CaseCache cache(
+      Heads heads, DType dtype, int pageSize, List<Integer> lengths, List<Integer> tokens) {
+    return new CaseCache(
+        new CaseRandom(1),
+        new CaseCache.Plan(
+            heads, dtype, pageSize, lengths, tokens, false, false, CaseCache.Order.NATURAL, 1));
+  }
+
+  /** Keys, values and positions of all slots, with the tables that lead there. */
+  private static long slotBytes(CaseCache cache) {
+    PageTables tables = cache.tables();
+    long bytes = 0;
+    for (int row = 0; row < tables.requests() * tables.kvHeads(); row++) {
+      long slot = 2L * cache.spec().headDim() * cache.spec().dtype().bytes() + Integer.BYTES;
+      bytes += tables.length(row) * slot + (2L + tables.pageCount(row)) * Integer.BYTES;
+    }
+    return bytes;
+  }
+
+  private static Rope rope(Heads heads) {
+    return Rope.rotateHalf(heads.headDim(), 1e4);
+  }
+
+  private static long rotationBytes(Heads heads, int tokens) {
+    return 2L * Float.BYTES * heads.headDim() * tokens;
+  }
+
+  /**
+   * Beside keys and values only positions and pages are loaded, 16 times as narrow: of the loads of
+   * a warp about half are of 16 bytes a lane.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "F16, 16, 64, 1",
+    "F16, 16, 128, 4",
+    "F16, 32, 128, 8",
+    "F16, 64, 256, 2",
+    "F32, 16, 64, 3",
+    "F32, 1, 128, 7",
+    "F16, 16, 128, 16",
+    "F32, 16, 64, 12"
+  })
+  void decodeReadsKeysAndValuesOnce(
+      DType dtype, int pageSize, int headDim, int group, SoftGpu gpu) {
+    Heads heads = new Heads(1, 2 * group, 2, headDim);
+    List<Integer> lengths = List.of(700, 1100, 130);
+    int requests = lengths.size();
+    CaseCache cache = cache(heads, dtype, pageSize, lengths, Collections.nCopies(requests, 1));
+    PagedDecodeSpec spec = PagedDecodeSpec.causal(heads, cache.spec(), requests, 4096, rope(heads));
+    try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
+        KernelDevice device = ContractTest.open("cuda", 1);
+        KvPool pool = cache.load(device, memory);
+        DeviceTensor q = device.allocate(DType.F32, requests, heads.queryHeads(), headDim);
+        DeviceTensor out = device.allocate(DType.F32, requests, heads.queryHeads(), headDim);
+        DeviceTensor lse = device.allocate(DType.F32, requests, heads.queryHeads());
+        PagedDecode plan = device.attention().pagedDecode(spec, pool)) {
+      plan.update(cache.tables());
+      CostCard cost =
+          CostCard.of(gpu, device, () -> plan.run(0, q.tensor(), out.tensor(), lse.tensor()));
+      cost.assertTraffic(
+          slotBytes(cache)
+              + rotationBytes(heads, requests)
+              + q.tensor().bytes()
+              + out.tensor().bytes()
+              + lse.tensor().bytes(),
+          1.6);
+      cost.assertWide(6);
+    }
+  }
+
+  /** Each kv head reads the table of rotations again, and each half of a key the other one. */
+  @ParameterizedTest
+  @CsvSource({"F16, 64, 4", "F16, 128, 8", "F32, 128, 1"})
+  void appendReadsAndWritesOnce(DType dtype, int headDim, int kvHeads, SoftGpu gpu) {
+    Heads heads = new Heads(1, kvHeads, kvHeads, headDim);
+    CaseCache cache = cache(heads, dtype, 16, List.of(100, 33, 7), List.of(100, 1, 5));
+    int count = cache.tables().tokens();
+    AppendKvSpec spec = new AppendKvSpec(heads, cache.spec(), 3, count, rope(heads));
+    try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
+        KernelDevice device = ContractTest.open("cuda", 1);
+        KvPool pool = cache.load(device, memory);
+        DeviceTensor k = device.allocate(DType.F32, count, kvHeads, headDim);
+        DeviceTensor v = device.allocate(DType.F32, count, kvHeads, headDim);
+        AppendKv plan = device.attention().appendKv(spec, pool)) {
+      plan.update(cache.tables());
+      CostCard cost = CostCard.of(gpu, device, () -> plan.run(0, k.tensor(), v.tensor()));
+      long stored = (long) count * kvHeads * (2L * headDim * dtype.bytes() + DType.I32.bytes());
+      cost.assertTraffic(
+          k.tensor().bytes() + v.tensor().bytes() + rotationBytes(heads, count) + stored, 3);
+      cost.assertWide(8);
+    }
+  }
+
+  /**
+   * Products of 16 × 8 × 8 elements: twice as many as the formula has for F16 keys and values,
+   * whose other factor is split, and three times for F32; a fraction more for what is masked in
+   * tiles. Blocks read keys and values once each.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "F16, 128, 4",
+    "F16, 64, 1",
+    "F16, 256, 2",
+    "F32, 64, 2",
+    "F32, 128, 3",
+    "F32, 256, 1"
+  })
+  void prefillMultipliesVisibleTiles(DType dtype, int headDim, int group, SoftGpu gpu) {
+    int before = 64;
+    int count = 128;
+    Heads heads = new Heads(1, group, 1, headDim);
+    CaseCache cache = cache(heads, dtype, 16, List.of(before + count), List.of(count));
+    PagedPrefillSpec spec =
+        PagedPrefillSpec.causal(heads, cache.spec(), 1, count, 4096, rope(heads));
+    try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
+        KernelDevice device = ContractTest.open("cuda", 1);
+        KvPool pool = cache.load(device, memory);
+        DeviceTensor q = device.allocate(DType.F32, count, heads.queryHeads(), headDim);
+        DeviceTensor out = device.allocate(DType.F32, count, heads.queryHeads(), headDim);
+        DeviceTensor lse = device.allocate(DType.F32, count, heads.queryHeads());
+        PagedPrefill plan = device.attention().pagedPrefill(spec, pool)) {
+      plan.update(cache.tables());
+      CostCard cost =
+          CostCard.of(gpu, device, () -> plan.run(0, q.tensor(), out.tensor(), lse.tensor()));
+      cost.assertTraffic(
+          slotBytes(cache)
+              + rotationBytes(heads, count)
+              + q.tensor().bytes()
+              + out.tensor().bytes()
+              + lse.tensor().bytes(),
+          3);
+      cost.assertWide(12);
+      long pairs = (long) group * (count * before + count * (count + 1) / 2);
+      double products = pairs * 2.0 * headDim * (dtype == DType.F16 ? 2 : 3) / (16 * 8 * 8);
+      long done = cost.sum(LaunchReport::tensorInstructions);
+      assertTrue(
+          done >= products && done <= 1.3 * products,
+          () -> done + " products, " + products + " would do");
+    }
+  }
+}
