@@ -20,6 +20,9 @@ final class Bf16Matrix extends HalfMatrix {
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
     // What is read from a field is checked anew after every access to memory.
     MemorySegment words = this.words;
+    long s1 = stream;
+    long s2 = 2 * s1;
+    long s3 = 3 * s1;
     int groups = groups();
     int lanes = Lanes.COUNT;
     long bytes = Lanes.INTS.vectorByteSize();
@@ -29,7 +32,7 @@ final class Bf16Matrix extends HalfMatrix {
     FloatVector y1 = zero;
     FloatVector y2 = zero;
     FloatVector y3 = zero;
-    long at = offset(tile, 0);
+    long at = offset(tile, 0, WORDS);
     int k = xFrom;
     for (int g = 0; g < groups; g++) {
       FloatVector t0 = zero;
@@ -38,10 +41,10 @@ final class Bf16Matrix extends HalfMatrix {
       FloatVector t3 = zero;
       for (int u = 0; u < GROUP; u += 2) {
         IntVector w0 = IntVector.fromMemorySegment(Lanes.INTS, words, at, Lanes.ORDER);
-        IntVector w1 = IntVector.fromMemorySegment(Lanes.INTS, words, at + bytes, Lanes.ORDER);
-        IntVector w2 = IntVector.fromMemorySegment(Lanes.INTS, words, at + 2 * bytes, Lanes.ORDER);
-        IntVector w3 = IntVector.fromMemorySegment(Lanes.INTS, words, at + 3 * bytes, Lanes.ORDER);
-        at += 4 * bytes;
+        IntVector w1 = IntVector.fromMemorySegment(Lanes.INTS, words, at + s1, Lanes.ORDER);
+        IntVector w2 = IntVector.fromMemorySegment(Lanes.INTS, words, at + s2, Lanes.ORDER);
+        IntVector w3 = IntVector.fromMemorySegment(Lanes.INTS, words, at + s3, Lanes.ORDER);
+        at += bytes;
         FloatVector even = FloatVector.broadcast(Lanes.FLOATS, x[k++]);
         t0 = w0.lanewise(LSHL, 16).reinterpretAsFloats().lanewise(FMA, even, t0);
         t1 = w1.lanewise(LSHL, 16).reinterpretAsFloats().lanewise(FMA, even, t1);
@@ -67,14 +70,17 @@ final class Bf16Matrix extends HalfMatrix {
   @Override
   void decode(int tile, int number, float[] into, int at, int scales) {
     IntVector upper = Lanes.upperHalf();
-    long from = offset(tile, number);
-    for (int word = 0; word < GROUP / 2 * TILE; word += Lanes.COUNT) {
-      IntVector w =
-          IntVector.fromMemorySegment(
-              Lanes.INTS, words, from + (long) word * Integer.BYTES, Lanes.ORDER);
-      int even = at + word / TILE * 2 * TILE + word % TILE;
-      w.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(into, even);
-      w.lanewise(AND, upper).reinterpretAsFloats().intoArray(into, even + TILE);
+    long bytes = Lanes.INTS.vectorByteSize();
+    long from = offset(tile, number, WORDS);
+    for (int v = 0; v < VECTORS; v++) {
+      for (int word = 0; word < WORDS; word++) {
+        IntVector w =
+            IntVector.fromMemorySegment(
+                Lanes.INTS, words, from + v * stream + word * bytes, Lanes.ORDER);
+        int even = at + 2 * word * TILE + v * Lanes.COUNT;
+        w.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(into, even);
+        w.lanewise(AND, upper).reinterpretAsFloats().intoArray(into, even + TILE);
+      }
     }
   }
 }

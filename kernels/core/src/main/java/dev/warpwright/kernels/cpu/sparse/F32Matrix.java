@@ -13,16 +13,23 @@ final class F32Matrix extends TileMatrix {
 
   private final MemorySegment weights;
 
+  /** Bytes from a vector to that of the next rows. */
+  private final long stream;
+
   F32Matrix(HostDevice device, WeightMatrix matrix) {
     long bytes = (long) tiles(matrix) * groups(matrix, GROUP) * GROUP * TILE * Float.BYTES;
     super(device, matrix, GROUP, bytes);
     weights = allocate(bytes);
+    stream = bytes / VECTORS;
     float[] row = new float[columns()];
     for (int n = 0; n < rows(); n++) {
       matrix.decodeRow(n, row);
-      long tile = (long) (n / TILE) * groups() * GROUP;
+      long at =
+          offset(n / TILE, 0, GROUP)
+              + n % TILE / Lanes.COUNT * stream
+              + n % Lanes.COUNT * Float.BYTES;
       for (int k = 0; k < columns(); k++) {
-        weights.setAtIndex(ValueLayout.JAVA_FLOAT, (tile + k) * TILE + n % TILE, row[k]);
+        weights.set(ValueLayout.JAVA_FLOAT, at + (long) k * Lanes.COUNT * Float.BYTES, row[k]);
       }
     }
   }
@@ -31,6 +38,9 @@ final class F32Matrix extends TileMatrix {
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
     // What is read from a field is checked anew after every access to memory.
     MemorySegment weights = this.weights;
+    long s1 = stream;
+    long s2 = 2 * s1;
+    long s3 = 3 * s1;
     int groups = groups();
     int lanes = Lanes.COUNT;
     long bytes = Lanes.FLOATS.vectorByteSize();
@@ -39,7 +49,7 @@ final class F32Matrix extends TileMatrix {
     FloatVector y1 = zero;
     FloatVector y2 = zero;
     FloatVector y3 = zero;
-    long at = (long) tile * groups() * GROUP * TILE * Float.BYTES;
+    long at = offset(tile, 0, GROUP);
     int k = xFrom;
     for (int g = 0; g < groups; g++) {
       FloatVector t0 = zero;
@@ -49,16 +59,10 @@ final class F32Matrix extends TileMatrix {
       for (int u = 0; u < GROUP; u++) {
         FloatVector xk = FloatVector.broadcast(Lanes.FLOATS, x[k++]);
         t0 = FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at, Lanes.ORDER).fma(xk, t0);
-        t1 =
-            FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at + bytes, Lanes.ORDER)
-                .fma(xk, t1);
-        t2 =
-            FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at + 2 * bytes, Lanes.ORDER)
-                .fma(xk, t2);
-        t3 =
-            FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at + 3 * bytes, Lanes.ORDER)
-                .fma(xk, t3);
-        at += 4 * bytes;
+        t1 = FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at + s1, Lanes.ORDER).fma(xk, t1);
+        t2 = FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at + s2, Lanes.ORDER).fma(xk, t2);
+        t3 = FloatVector.fromMemorySegment(Lanes.FLOATS, weights, at + s3, Lanes.ORDER).fma(xk, t3);
+        at += bytes;
       }
       y0 = y0.add(t0);
       y1 = y1.add(t1);
@@ -73,7 +77,14 @@ final class F32Matrix extends TileMatrix {
 
   @Override
   void decode(int tile, int number, float[] into, int at, int scales) {
-    long from = ((long) tile * groups() + number) * GROUP * TILE * Float.BYTES;
-    MemorySegment.copy(weights, ValueLayout.JAVA_FLOAT, from, into, at, GROUP * TILE);
+    long bytes = Lanes.FLOATS.vectorByteSize();
+    long from = offset(tile, number, GROUP);
+    for (int v = 0; v < VECTORS; v++) {
+      for (int k = 0; k < GROUP; k++) {
+        FloatVector.fromMemorySegment(
+                Lanes.FLOATS, weights, from + v * stream + k * bytes, Lanes.ORDER)
+            .intoArray(into, at + k * TILE + v * Lanes.COUNT);
+      }
+    }
   }
 }

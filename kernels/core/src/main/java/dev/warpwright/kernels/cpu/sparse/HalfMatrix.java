@@ -10,27 +10,31 @@ abstract class HalfMatrix extends TileMatrix {
   /** Shorter sums that are added up have smaller errors than one long one. */
   static final int GROUP = 64;
 
-  /** The weights of two columns, {@link #TILE} words. */
+  /** Vectors that hold one lane's weights of a group. */
+  static final int WORDS = GROUP / 2;
+
   final MemorySegment words;
+
+  /** Bytes from a vector to that of the next rows. */
+  final long stream;
 
   HalfMatrix(HostDevice device, DenseMatrix matrix) {
     long bytes = (long) tiles(matrix) * groups(matrix, GROUP) * GROUP * TILE * Short.BYTES;
     super(device, matrix, GROUP, bytes);
     words = allocate(bytes);
+    stream = bytes / VECTORS;
     MemorySegment from = matrix.weights().segment();
     for (int n = 0; n < rows(); n++) {
-      long tile = (long) (n / TILE) * groups() * GROUP;
+      long at =
+          offset(n / TILE, 0, WORDS)
+              + n % TILE / Lanes.COUNT * stream
+              + n % Lanes.COUNT * Integer.BYTES;
       for (int k = 0; k < columns(); k++) {
-        long word = (tile + (k & ~1)) * TILE / 2 + n % TILE;
         short weight =
             from.get(ValueLayout.JAVA_SHORT_UNALIGNED, ((long) n * columns() + k) * Short.BYTES);
-        words.setAtIndex(ValueLayout.JAVA_SHORT, 2 * word + (k & 1), weight);
+        long word = at + (long) (k / 2) * Lanes.COUNT * Integer.BYTES;
+        words.set(ValueLayout.JAVA_SHORT, word + k % 2 * Short.BYTES, weight);
       }
     }
-  }
-
-  /** Byte offset of the first word of a group. */
-  final long offset(int tile, int number) {
-    return ((long) tile * groups() + number) * GROUP * TILE * Short.BYTES;
   }
 }

@@ -10,7 +10,9 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * A dense matrix in tiles of {@link #TILE} rows: weights of one column side by side, so that a lane
- * is an output row and nothing is ever summed across lanes.
+ * is an output row and nothing is ever summed across lanes. The first vectors of all tiles lie one
+ * after the other, and then all second ones: four streams of addresses are read at the same time,
+ * at more than twice the speed of one.
  *
  * <p>Columns form groups. The products of a group are added with fused multiply-adds in the order
  * of columns, and each group's sum, times its scale, to the output in the order of groups. A single
@@ -18,8 +20,11 @@ import jdk.incubator.vector.FloatVector;
  * a panel. Both add in the same order and give the same bits.
  */
 abstract class TileMatrix extends VectorMatrix {
-  /** Rows of a tile: four vectors, whose sums are independent of one another. */
-  static final int TILE = 4 * Lanes.COUNT;
+  /** Vectors of a column, whose sums are independent of one another. */
+  static final int VECTORS = 4;
+
+  /** Rows of a tile. */
+  static final int TILE = VECTORS * Lanes.COUNT;
 
   /** From this many rows of x on, a panel is worth being written. */
   private static final int PANEL_ROWS = 4;
@@ -61,6 +66,15 @@ abstract class TileMatrix extends VectorMatrix {
     MemorySegment memory = arena.allocate(bytes, 64);
     HugePages.advise(memory);
     return memory;
+  }
+
+  /**
+   * Byte offset of the first vector of a group.
+   *
+   * @param vectors vectors that hold one lane's weights of a group
+   */
+  final long offset(int tile, int number, int vectors) {
+    return ((long) tile * groups + number) * vectors * Lanes.INTS.vectorByteSize();
   }
 
   /** Groups of a row. */

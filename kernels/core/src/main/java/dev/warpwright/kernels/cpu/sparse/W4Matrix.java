@@ -26,6 +26,10 @@ final class W4Matrix extends TileMatrix {
 
   private final int words;
   private final MemorySegment codes;
+
+  /** Bytes from a vector of codes to that of the next rows. */
+  private final long stream;
+
   private final MemorySegment scales;
 
   W4Matrix(HostDevice device, QuantMatrix matrix) {
@@ -36,11 +40,13 @@ final class W4Matrix extends TileMatrix {
     super(device, matrix, group, codeBytes + scaleBytes);
     words = group / WORD;
     codes = allocate(codeBytes);
+    stream = codeBytes / VECTORS;
     scales = allocate(scaleBytes);
     MemorySegment fromCodes = matrix.codes().segment();
     MemorySegment fromScales = matrix.scales().segment();
     for (int n = 0; n < rows(); n++) {
       int lane = n % TILE;
+      long rows = lane / Lanes.COUNT * stream + lane % Lanes.COUNT * Integer.BYTES;
       for (int g = 0; g < groups(); g++) {
         long from = (long) n * groups() + g;
         long into = (long) (n / TILE) * groups() + g;
@@ -51,7 +57,7 @@ final class W4Matrix extends TileMatrix {
         for (int e = 0; e < words; e++) {
           codes.set(
               ValueLayout.JAVA_INT,
-              ((into * words + e) * TILE + lane) * Integer.BYTES,
+              rows + (into * words + e) * Lanes.COUNT * Integer.BYTES,
               fromCodes.get(ValueLayout.JAVA_INT_UNALIGNED, (from * words + e) * Integer.BYTES));
         }
       }
@@ -62,6 +68,9 @@ final class W4Matrix extends TileMatrix {
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
     // What is read from a field is checked anew after every access to memory.
     MemorySegment codes = this.codes;
+    long s1 = stream;
+    long s2 = 2 * s1;
+    long s3 = 3 * s1;
     MemorySegment scales = this.scales;
     int words = this.words;
     int groups = groups();
@@ -80,7 +89,7 @@ final class W4Matrix extends TileMatrix {
     FloatVector y1 = zero;
     FloatVector y2 = zero;
     FloatVector y3 = zero;
-    long code = (long) tile * groups * words * 4 * bytes;
+    long code = offset(tile, 0, words);
     long scale = (long) tile * groups * 2 * bytes;
     int k = xFrom;
     for (int g = 0; g < groups; g++) {
@@ -90,12 +99,10 @@ final class W4Matrix extends TileMatrix {
       FloatVector t3 = zero;
       for (int e = 0; e < words; e++) {
         IntVector w0 = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
-        IntVector w1 = IntVector.fromMemorySegment(Lanes.INTS, codes, code + bytes, Lanes.ORDER);
-        IntVector w2 =
-            IntVector.fromMemorySegment(Lanes.INTS, codes, code + 2 * bytes, Lanes.ORDER);
-        IntVector w3 =
-            IntVector.fromMemorySegment(Lanes.INTS, codes, code + 3 * bytes, Lanes.ORDER);
-        code += 4 * bytes;
+        IntVector w1 = IntVector.fromMemorySegment(Lanes.INTS, codes, code + s1, Lanes.ORDER);
+        IntVector w2 = IntVector.fromMemorySegment(Lanes.INTS, codes, code + s2, Lanes.ORDER);
+        IntVector w3 = IntVector.fromMemorySegment(Lanes.INTS, codes, code + s3, Lanes.ORDER);
+        code += bytes;
         for (int pair = 0; pair < WORD / 2; pair++) {
           FloatVector x0 = FloatVector.broadcast(Lanes.FLOATS, x[k++]);
           t0 =
@@ -153,44 +160,44 @@ final class W4Matrix extends TileMatrix {
           w3 = w3.lanewise(LSHR, 8);
         }
       }
-      IntVector s0 =
+      IntVector f0 =
           (IntVector)
               ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale, Lanes.ORDER)
                   .convertShape(S2I, Lanes.INTS, 0);
       y0 =
-          s0.lanewise(LSHL, 13)
+          f0.lanewise(LSHL, 13)
               .lanewise(AND, f16Bits)
               .reinterpretAsFloats()
               .lanewise(MUL, f16Scale)
               .lanewise(FMA, t0, y0);
-      IntVector s1 =
+      IntVector f1 =
           (IntVector)
               ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale + bytes / 2, Lanes.ORDER)
                   .convertShape(S2I, Lanes.INTS, 0);
       y1 =
-          s1.lanewise(LSHL, 13)
+          f1.lanewise(LSHL, 13)
               .lanewise(AND, f16Bits)
               .reinterpretAsFloats()
               .lanewise(MUL, f16Scale)
               .lanewise(FMA, t1, y1);
-      IntVector s2 =
+      IntVector f2 =
           (IntVector)
               ShortVector.fromMemorySegment(
                       Lanes.SHORTS, scales, scale + 2 * bytes / 2, Lanes.ORDER)
                   .convertShape(S2I, Lanes.INTS, 0);
       y2 =
-          s2.lanewise(LSHL, 13)
+          f2.lanewise(LSHL, 13)
               .lanewise(AND, f16Bits)
               .reinterpretAsFloats()
               .lanewise(MUL, f16Scale)
               .lanewise(FMA, t2, y2);
-      IntVector s3 =
+      IntVector f3 =
           (IntVector)
               ShortVector.fromMemorySegment(
                       Lanes.SHORTS, scales, scale + 3 * bytes / 2, Lanes.ORDER)
                   .convertShape(S2I, Lanes.INTS, 0);
       y3 =
-          s3.lanewise(LSHL, 13)
+          f3.lanewise(LSHL, 13)
               .lanewise(AND, f16Bits)
               .reinterpretAsFloats()
               .lanewise(MUL, f16Scale)
@@ -223,7 +230,7 @@ final class W4Matrix extends TileMatrix {
           .lanewise(MUL, f16Scale)
           .intoArray(into, scalesAt + lane);
       for (int e = 0; e < words; e++) {
-        long code = ((group * words + e) * TILE + lane) * Integer.BYTES;
+        long code = lane / Lanes.COUNT * stream + (group * words + e) * Lanes.COUNT * Integer.BYTES;
         IntVector w = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
         for (int j = 0; j < WORD; j++) {
           w.lanewise(AND, nibble)
