@@ -27,7 +27,7 @@ final class F32Matrix extends TileMatrix {
       long at =
           offset(n / TILE, 0, GROUP)
               + n % TILE / Lanes.COUNT * stream
-              + n % Lanes.COUNT * Float.BYTES;
+              + n % Lanes.COUNT * 4L;
       for (int k = 0; k < columns(); k++) {
         weights.set(ValueLayout.JAVA_FLOAT, at + (long) k * Lanes.COUNT * Float.BYTES, row[k]);
       }

@@ -28,12 +28,12 @@ abstract class HalfMatrix extends TileMatrix {
       long at =
           offset(n / TILE, 0, WORDS)
               + n % TILE / Lanes.COUNT * stream
-              + n % Lanes.COUNT * Integer.BYTES;
+              + n % Lanes.COUNT * 4L;
       for (int k = 0; k < columns(); k++) {
         short weight =
             from.get(ValueLayout.JAVA_SHORT_UNALIGNED, ((long) n * columns() + k) * Short.BYTES);
         long word = at + (long) (k / 2) * Lanes.COUNT * Integer.BYTES;
-        words.set(ValueLayout.JAVA_SHORT, word + k % 2 * Short.BYTES, weight);
+        words.set(ValueLayout.JAVA_SHORT, word + k % 2 * 2L, weight);
       }
     }
   }
