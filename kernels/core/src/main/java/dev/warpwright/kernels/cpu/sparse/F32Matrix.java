@@ -24,10 +24,7 @@ final class F32Matrix extends TileMatrix {
     float[] row = new float[columns()];
     for (int n = 0; n < rows(); n++) {
       matrix.decodeRow(n, row);
-      long at =
-          offset(n / TILE, 0, GROUP)
-              + n % TILE / Lanes.COUNT * stream
-              + n % Lanes.COUNT * 4L;
+      long at = offset(n / TILE, 0, GROUP) + n % TILE / Lanes.COUNT * stream + n % Lanes.COUNT * 4L;
       for (int k = 0; k < columns(); k++) {
         weights.set(ValueLayout.JAVA_FLOAT, at + (long) k * Lanes.COUNT * Float.BYTES, row[k]);
       }

@@ -25,10 +25,7 @@ abstract class HalfMatrix extends TileMatrix {
     stream = bytes / VECTORS;
     MemorySegment from = matrix.weights().segment();
     for (int n = 0; n < rows(); n++) {
-      long at =
-          offset(n / TILE, 0, WORDS)
-              + n % TILE / Lanes.COUNT * stream
-              + n % Lanes.COUNT * 4L;
+      long at = offset(n / TILE, 0, WORDS) + n % TILE / Lanes.COUNT * stream + n % Lanes.COUNT * 4L;
       for (int k = 0; k < columns(); k++) {
         short weight =
             from.get(ValueLayout.JAVA_SHORT_UNALIGNED, ((long) n * columns() + k) * Short.BYTES);
