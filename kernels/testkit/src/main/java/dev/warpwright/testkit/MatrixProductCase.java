@@ -3,6 +3,7 @@ package dev.warpwright.testkit;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
@@ -45,6 +46,13 @@ record MatrixProductCase(MatrixProductSpec spec, int rows, double sparsity, long
     return new MatrixProductCase(spec, rows, -1, 31L * outputs + inputs);
   }
 
+  /** The same case with x rounded to 8-bit codes. */
+  static ContractCase rounded(ContractCase other) {
+    MatrixProductCase c = (MatrixProductCase) other;
+    return new MatrixProductCase(
+        c.spec.withActivations(Activations.I8), c.rows, c.sparsity, c.seed);
+  }
+
   static ContractCase random(WeightFormat format, CaseRandom random) {
     int maxRows = random.size(1, 150);
     MatrixProductSpec spec =
@@ -72,10 +80,7 @@ record MatrixProductCase(MatrixProductSpec spec, int rows, double sparsity, long
       double[] most = largestSums(w, x);
       double worst = 0;
       for (int i = 0; i < rows; i++) {
-        // n products added in any order, each addition rounded, are off by less than n · 2^-24 of
-        // the sum of their magnitudes; the product with a group's scale may be rounded too. The
-        // reference adds in double and rounds once.
-        double bound = (spec.inputs() + 2) * 0x1p-24 * most[i];
+        double bound = roundings() * 0x1p-24 * most[i];
         worst =
             Math.max(
                 worst,
@@ -84,6 +89,21 @@ record MatrixProductCase(MatrixProductSpec spec, int rows, double sparsity, long
       }
       return worst;
     }
+  }
+
+  /**
+   * n products added in any order, each addition rounded, are off by less than n · 2^-24 of the sum
+   * of their magnitudes; the product with a group's scale may be rounded too. The reference adds in
+   * double and rounds once.
+   *
+   * <p>Of codes, only sums of 32 products or of a group are rounded, times two scales. Rounding to
+   * codes, the same everywhere, at most doubles an element of x.
+   */
+  private double roundings() {
+    if (spec.activations() == Activations.I8 && spec.format() instanceof WeightFormat.Quant quant) {
+      return 2.0 * (Math.ceilDiv(spec.inputs(), Math.min(quant.grouping().size(), 32)) + 3);
+    }
+    return spec.inputs() + 2;
   }
 
   private WeightMatrix weights(CaseRandom random) {

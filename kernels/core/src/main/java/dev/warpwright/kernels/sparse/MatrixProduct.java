@@ -12,10 +12,10 @@ import dev.warpwright.kernels.Tensor;
  *
  * <p>For quantised formats W is what {@link WeightMatrix#decodeRow} gives, so {@code y[m, n] = Σ_t
  * s_t (Σ_u q_{t,u} x[m, G·c_t+u] − z_t Σ_u x[m, G·c_t+u])} over the stored groups t of row n. What
- * a NaN or an infinity in x adds where groups are left out, nothing or NaN, is not defined.
- * Elements of x behind the last column are never read. Sums are F32 in an order that depends on the
- * shape of W only: a row of y has the same bits whatever else is in the batch, and in every run on
- * one provider.
+ * a NaN or an infinity in x adds where groups are left out, nothing or NaN, is not defined. x
+ * enters as the plan's {@link Activations} say. Elements of x behind the last column are never
+ * read. Sums are F32 in an order that depends on the shape of W only: a row of y has the same bits
+ * whatever else is in the batch, and in every run on one provider.
  */
 public abstract class MatrixProduct extends KernelPlan {
   private final MatrixProductSpec spec;

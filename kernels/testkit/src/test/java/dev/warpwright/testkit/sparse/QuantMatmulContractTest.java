@@ -1,14 +1,20 @@
 package dev.warpwright.testkit.sparse;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.Grouping;
+import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.QuantMatrix;
 import dev.warpwright.kernels.sparse.WeightFormat;
 import dev.warpwright.testkit.ContractTest;
 import dev.warpwright.testkit.QuantMatmulContract;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -70,5 +76,62 @@ class QuantMatmulContractTest extends ContractTest {
   @ValueSource(ints = {8, 32, 128})
   void runAllocatesNothing(int size) {
     Products.assertNoAllocation(new WeightFormat.Quant(Grouping.w4(size)));
+  }
+
+  /** Scale 2 from ±254; 1.5 codes up to 2, 2.5 down to 2, the small one is lost. */
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void roundsActivationsToTheNearestEvenCode(String provider) {
+    byte[] ones = new byte[2 * 4];
+    Arrays.fill(ones, (byte) 0x99);
+    Tensor scales = Tensor.wrap(new short[2], DType.F16, 1, 2);
+    scales.setFloat(0, 1);
+    scales.setFloat(1, 0.5f);
+    QuantMatrix w =
+        new QuantMatrix(16, Grouping.w4(8), Tensor.wrap(ones, DType.U8, 1, 2, 4), scales, null);
+    float[] x = new float[2 * 16];
+    x[0] = -254;
+    x[1] = 3;
+    x[2] = 5;
+    x[3] = 0.9f;
+    x[8] = 254;
+    x[15] = 7;
+    x[16 + 9] = Float.NaN;
+    // −254 + 4 + 4 + 0, and half of 254 + 8
+    assertArrayEquals(
+        new float[] {-115, Float.NaN},
+        Products.multiply(provider, w, Activations.I8, Tensor.wrap(x, 2, 16)));
+  }
+
+  /** The codes of a group of the largest weights and activations just fit 16 bits. */
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void sumsTheLargestCodesExactly(String provider) {
+    Tensor scales = Tensor.wrap(new short[1], DType.F16, 1, 1);
+    scales.setFloat(0, 1);
+    QuantMatrix w =
+        new QuantMatrix(
+            128, Grouping.w4(128), Tensor.wrap(new byte[64], DType.U8, 1, 1, 64), scales, null);
+    float[] x = new float[2 * 128];
+    Arrays.fill(x, 0, 128, 127);
+    Arrays.fill(x, 128, 256, -127);
+    assertArrayEquals(
+        new float[] {-8 * 127 * 128, 8 * 127 * 128},
+        Products.multiply(provider, w, Activations.I8, Tensor.wrap(x, 2, 128)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {8, 32, 128})
+  void roundedActivationsGiveTheSameBitsAndAllocateNothing(int size) {
+    WeightFormat format = new WeightFormat.Quant(Grouping.w4(size));
+    Products.assertSameBits(format, Activations.I8);
+    Products.assertNoAllocation(format, Activations.I8);
+  }
+
+  @Test
+  void roundsActivationsForSymmetricFourBitsOnly() {
+    MatrixProductSpec spec =
+        new MatrixProductSpec(1, 1, 1, new WeightFormat.Quant(new Grouping(4, 32, false)));
+    assertThrows(InvalidArgumentException.class, () -> spec.withActivations(Activations.I8));
   }
 }

@@ -3,9 +3,11 @@ package dev.warpwright.kernels.cpu.sparse;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.WorkerPool;
 import dev.warpwright.kernels.cpu.HostDevice;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
+import dev.warpwright.kernels.sparse.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +35,9 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
   private float[] y;
   private float[][] scratch;
 
+  /** The rows of x once more, if they enter as codes. */
+  private @Nullable I8Rows codes;
+
   /** What the current pass works on; null between runs, so that a plan keeps no weights alive. */
   private @Nullable VectorMatrix weights;
 
@@ -48,7 +53,12 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
     long elements =
         (long) blockRows * (xStride + (long) spec.outputs())
             + (long) threads * VectorMatrix.SCRATCH;
-    super(device, spec, elements * Float.BYTES);
+    int group =
+        spec.activations() == Activations.I8 && spec.format() instanceof WeightFormat.Quant quant
+            ? quant.grouping().size()
+            : 0;
+    long codeBytes = group == 0 ? 0 : I8Rows.bytes(blockRows, spec.inputs(), group);
+    super(device, spec, elements * Float.BYTES + codeBytes);
     this.pool = device.pool();
     this.outputs = spec.outputs();
     this.inputs = spec.inputs();
@@ -57,6 +67,7 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
     this.x = new float[blockRows * xStride];
     this.y = new float[blockRows * outputs];
     this.scratch = new float[threads][VectorMatrix.SCRATCH];
+    this.codes = group == 0 ? null : new I8Rows(blockRows, spec.inputs(), group);
   }
 
   @Override
@@ -77,6 +88,9 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
     for (int i = 0; i < rows; i++) {
       long offset = (firstRow + i) * inputs * Float.BYTES;
       MemorySegment.copy(from, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, x, i * xStride, inputs);
+      if (codes != null) {
+        codes.load(i, x, i * xStride);
+      }
     }
   }
 
@@ -93,7 +107,11 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
     }
     int from = (int) ((long) matrix.units() * chunk / chunks);
     int to = (int) ((long) matrix.units() * (chunk + 1) / chunks);
-    matrix.multiply(from, to, rows, x, 0, xStride, y, 0, outputs, scratch[worker]);
+    if (codes != null) {
+      ((W4Matrix) matrix).multiply(from, to, rows, codes, y, outputs, scratch[worker]);
+    } else {
+      matrix.multiply(from, to, rows, x, 0, xStride, y, 0, outputs, scratch[worker]);
+    }
   }
 
   @Override
@@ -101,5 +119,6 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
     x = new float[0];
     y = new float[0];
     scratch = new float[0][];
+    codes = null;
   }
 }

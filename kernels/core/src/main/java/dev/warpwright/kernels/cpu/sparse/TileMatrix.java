@@ -26,6 +26,9 @@ abstract class TileMatrix extends VectorMatrix {
   /** Rows of a tile. */
   static final int TILE = VECTORS * Lanes.COUNT;
 
+  /** Rows of a unit: two tiles, for kernels that share what they load of x. */
+  static final int UNIT = 2 * TILE;
+
   /** From this many rows of x on, a panel is worth being written. */
   private static final int PANEL_ROWS = 4;
 
@@ -84,12 +87,12 @@ abstract class TileMatrix extends VectorMatrix {
 
   @Override
   public final int units() {
-    return (rows() + TILE - 1) / TILE;
+    return (rows() + UNIT - 1) / UNIT;
   }
 
   @Override
   public final int firstRow(int unit) {
-    return (int) Math.min((long) unit * TILE, rows());
+    return (int) Math.min((long) unit * UNIT, rows());
   }
 
   @Override
@@ -104,9 +107,10 @@ abstract class TileMatrix extends VectorMatrix {
       int yFrom,
       int yStride,
       float[] scratch) {
-    for (int tile = fromUnit; tile < toUnit; tile++) {
-      int first = firstRow(tile);
-      int count = firstRow(tile + 1) - first;
+    int end = firstRow(toUnit);
+    for (int first = firstRow(fromUnit); first < end; first += TILE) {
+      int tile = first / TILE;
+      int count = Math.min(TILE, end - first);
       for (int from = 0; from < m; from += BLOCK_ROWS) {
         int block = Math.min(BLOCK_ROWS, m - from);
         int xBlock = xFrom + from * xStride;

@@ -1,12 +1,12 @@
 package dev.warpwright.kernels.cpu.sparse;
 
 import static jdk.incubator.vector.VectorOperators.AND;
+import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.FMA;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.MUL;
 import static jdk.incubator.vector.VectorOperators.OR;
-import static jdk.incubator.vector.VectorOperators.S2I;
 import static jdk.incubator.vector.VectorOperators.SUB;
 
 import dev.warpwright.kernels.cpu.HostDevice;
@@ -15,63 +15,72 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 
 /**
- * Symmetric 4-bit codes in tiles. A 32-bit lane holds eight consecutive weights of its row, as the
- * canonical format does; the F16 scales of a group lie side by side in the order of rows.
+ * Symmetric 4-bit codes in tiles. A 16-bit lane holds four consecutive weights of its row, and a
+ * 32-bit lane two rows: those of the first vector's lanes in the lower halves, those of the second
+ * vector's in the upper ones, so that floats of a half have their rows in order. The F16 scales of
+ * a group lie side by side in the same way.
  */
 final class W4Matrix extends TileMatrix {
-  private static final int WORD = 8;
+  /** Columns of a word. */
+  static final int WORD = 4;
+
+  /** Vectors of words that hold a column of a tile. */
+  static final int HALVES = VECTORS / 2;
 
   private final int words;
   private final MemorySegment codes;
-
-  /** Bytes from a vector of codes to that of the next rows. */
-  private final long stream;
-
   private final MemorySegment scales;
 
   W4Matrix(HostDevice device, QuantMatrix matrix) {
     int group = matrix.grouping().size();
-    long all = (long) tiles(matrix) * groups(matrix, group);
-    long codeBytes = all * group / WORD * TILE * Integer.BYTES;
-    long scaleBytes = all * TILE * Short.BYTES;
+    long weights = (tiles(matrix) + 1L) / 2 * UNIT * groups(matrix, group) * group;
+    long codeBytes = weights / 2;
+    long scaleBytes = weights / group * Short.BYTES;
     super(device, matrix, group, codeBytes + scaleBytes);
     words = group / WORD;
     codes = allocate(codeBytes);
-    stream = codeBytes / VECTORS;
     scales = allocate(scaleBytes);
     MemorySegment fromCodes = matrix.codes().segment();
     MemorySegment fromScales = matrix.scales().segment();
+    long bytes = Lanes.INTS.vectorByteSize();
     for (int n = 0; n < rows(); n++) {
-      int lane = n % TILE;
-      long rows = lane / Lanes.COUNT * stream + lane % Lanes.COUNT * Integer.BYTES;
+      int vector = n % TILE / Lanes.COUNT;
+      long lane = n % Lanes.COUNT * 4L + vector % 2 * 2L;
       for (int g = 0; g < groups(); g++) {
         long from = (long) n * groups() + g;
-        long into = (long) (n / TILE) * groups() + g;
         scales.set(
             ValueLayout.JAVA_SHORT,
-            (into * TILE + lane) * Short.BYTES,
+            offset(n / TILE, g, HALVES) + vector / 2 * bytes + lane,
             fromScales.get(ValueLayout.JAVA_SHORT_UNALIGNED, from * Short.BYTES));
+        long into = code(n / TILE, g) + vector / 2 * stream() + lane;
         for (int e = 0; e < words; e++) {
           codes.set(
-              ValueLayout.JAVA_INT,
-              rows + (into * words + e) * Lanes.COUNT * Integer.BYTES,
-              fromCodes.get(ValueLayout.JAVA_INT_UNALIGNED, (from * words + e) * Integer.BYTES));
+              ValueLayout.JAVA_SHORT,
+              into + e * bytes,
+              fromCodes.get(ValueLayout.JAVA_SHORT_UNALIGNED, (from * words + e) * Short.BYTES));
         }
       }
     }
+  }
+
+  /** Bytes from a vector of codes to that of the next rows of the unit. */
+  private long stream() {
+    return codes.byteSize() / (2 * HALVES);
+  }
+
+  /** Byte offset of the first vector of codes of a group. */
+  private long code(int tile, int number) {
+    return tile % 2 * HALVES * stream() + offset(tile / 2, number, words);
   }
 
   @Override
   void multiply(int tile, float[] x, int xFrom, float[] out, int outFrom) {
     // What is read from a field is checked anew after every access to memory.
     MemorySegment codes = this.codes;
-    long s1 = stream;
-    long s2 = 2 * s1;
-    long s3 = 3 * s1;
     MemorySegment scales = this.scales;
+    long stream = stream();
     int words = this.words;
     int groups = groups();
     int lanes = Lanes.COUNT;
@@ -89,8 +98,8 @@ final class W4Matrix extends TileMatrix {
     FloatVector y1 = zero;
     FloatVector y2 = zero;
     FloatVector y3 = zero;
-    long code = offset(tile, 0, words);
-    long scale = (long) tile * groups * 2 * bytes;
+    long code = code(tile, 0);
+    long scale = offset(tile, 0, HALVES);
     int k = xFrom;
     for (int g = 0; g < groups; g++) {
       FloatVector t0 = zero;
@@ -99,9 +108,9 @@ final class W4Matrix extends TileMatrix {
       FloatVector t3 = zero;
       for (int e = 0; e < words; e++) {
         IntVector w0 = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
-        IntVector w1 = IntVector.fromMemorySegment(Lanes.INTS, codes, code + s1, Lanes.ORDER);
-        IntVector w2 = IntVector.fromMemorySegment(Lanes.INTS, codes, code + s2, Lanes.ORDER);
-        IntVector w3 = IntVector.fromMemorySegment(Lanes.INTS, codes, code + s3, Lanes.ORDER);
+        IntVector w2 = IntVector.fromMemorySegment(Lanes.INTS, codes, code + stream, Lanes.ORDER);
+        IntVector w1 = w0.lanewise(LSHR, 16);
+        IntVector w3 = w2.lanewise(LSHR, 16);
         code += bytes;
         for (int pair = 0; pair < WORD / 2; pair++) {
           FloatVector x0 = FloatVector.broadcast(Lanes.FLOATS, x[k++]);
@@ -160,49 +169,35 @@ final class W4Matrix extends TileMatrix {
           w3 = w3.lanewise(LSHR, 8);
         }
       }
-      IntVector f0 =
-          (IntVector)
-              ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale, Lanes.ORDER)
-                  .convertShape(S2I, Lanes.INTS, 0);
+      IntVector s0 = IntVector.fromMemorySegment(Lanes.INTS, scales, scale, Lanes.ORDER);
+      IntVector s2 = IntVector.fromMemorySegment(Lanes.INTS, scales, scale + bytes, Lanes.ORDER);
+      scale += HALVES * bytes;
       y0 =
-          f0.lanewise(LSHL, 13)
+          s0.lanewise(LSHL, 16)
+              .lanewise(ASHR, 3)
               .lanewise(AND, f16Bits)
               .reinterpretAsFloats()
               .lanewise(MUL, f16Scale)
               .lanewise(FMA, t0, y0);
-      IntVector f1 =
-          (IntVector)
-              ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale + bytes / 2, Lanes.ORDER)
-                  .convertShape(S2I, Lanes.INTS, 0);
       y1 =
-          f1.lanewise(LSHL, 13)
+          s0.lanewise(ASHR, 3)
               .lanewise(AND, f16Bits)
               .reinterpretAsFloats()
               .lanewise(MUL, f16Scale)
               .lanewise(FMA, t1, y1);
-      IntVector f2 =
-          (IntVector)
-              ShortVector.fromMemorySegment(
-                      Lanes.SHORTS, scales, scale + 2 * bytes / 2, Lanes.ORDER)
-                  .convertShape(S2I, Lanes.INTS, 0);
       y2 =
-          f2.lanewise(LSHL, 13)
+          s2.lanewise(LSHL, 16)
+              .lanewise(ASHR, 3)
               .lanewise(AND, f16Bits)
               .reinterpretAsFloats()
               .lanewise(MUL, f16Scale)
               .lanewise(FMA, t2, y2);
-      IntVector f3 =
-          (IntVector)
-              ShortVector.fromMemorySegment(
-                      Lanes.SHORTS, scales, scale + 3 * bytes / 2, Lanes.ORDER)
-                  .convertShape(S2I, Lanes.INTS, 0);
       y3 =
-          f3.lanewise(LSHL, 13)
+          s2.lanewise(ASHR, 3)
               .lanewise(AND, f16Bits)
               .reinterpretAsFloats()
               .lanewise(MUL, f16Scale)
               .lanewise(FMA, t3, y3);
-      scale += 2 * bytes;
     }
     y0.intoArray(out, outFrom);
     y1.intoArray(out, outFrom + lanes);
@@ -217,29 +212,53 @@ final class W4Matrix extends TileMatrix {
     FloatVector zero = Lanes.zero(0);
     IntVector f16Bits = Lanes.f16Bits();
     FloatVector f16Scale = Lanes.f16Scale();
-    long group = (long) tile * groups() + number;
-    for (int lane = 0; lane < TILE; lane += Lanes.COUNT) {
-      long scale = (group * TILE + lane) * Short.BYTES;
+    long bytes = Lanes.INTS.vectorByteSize();
+    for (int half = 0; half < HALVES; half++) {
       IntVector s =
-          (IntVector)
-              ShortVector.fromMemorySegment(Lanes.SHORTS, scales, scale, Lanes.ORDER)
-                  .convertShape(S2I, Lanes.INTS, 0);
-      s.lanewise(LSHL, 13)
+          IntVector.fromMemorySegment(
+              Lanes.INTS, scales, offset(tile, number, HALVES) + half * bytes, Lanes.ORDER);
+      int lane = 2 * half * Lanes.COUNT;
+      s.lanewise(LSHL, 16)
+          .lanewise(ASHR, 3)
           .lanewise(AND, f16Bits)
           .reinterpretAsFloats()
           .lanewise(MUL, f16Scale)
           .intoArray(into, scalesAt + lane);
+      s.lanewise(ASHR, 3)
+          .lanewise(AND, f16Bits)
+          .reinterpretAsFloats()
+          .lanewise(MUL, f16Scale)
+          .intoArray(into, scalesAt + lane + Lanes.COUNT);
+      long code = code(tile, number) + half * stream();
       for (int e = 0; e < words; e++) {
-        long code = lane / Lanes.COUNT * stream + (group * words + e) * Lanes.COUNT * Integer.BYTES;
-        IntVector w = IntVector.fromMemorySegment(Lanes.INTS, codes, code, Lanes.ORDER);
-        for (int j = 0; j < WORD; j++) {
+        IntVector w = IntVector.fromMemorySegment(Lanes.INTS, codes, code + e * bytes, Lanes.ORDER);
+        for (int j = 0; j < 2 * WORD; j++) {
+          int column = at + (e * WORD + j % WORD) * TILE;
           w.lanewise(AND, nibble)
               .lanewise(OR, exponent)
               .reinterpretAsFloats()
               .lanewise(SUB, zero)
-              .intoArray(into, at + (e * WORD + j) * TILE + lane);
+              .intoArray(into, column + lane + j / WORD * Lanes.COUNT);
           w = w.lanewise(LSHR, 4);
         }
+      }
+    }
+  }
+
+  /**
+   * {@link VectorMatrix#multiply} for rows of x that are rounded; the additions of an output and
+   * their order depend on its row of W only.
+   */
+  void multiply(
+      int fromUnit, int toUnit, int m, I8Rows x, float[] y, int yStride, float[] scratch) {
+    for (int unit = fromUnit; unit < toUnit; unit++) {
+      int first = firstRow(unit);
+      int count = firstRow(unit + 1) - first;
+      long code = code(2 * unit, 0);
+      long scale = offset(2 * unit, 0, HALVES);
+      for (int i = 0; i < m; i++) {
+        W4I8Product.multiply(codes, code, stream(), scales, scale, x, i, scratch);
+        System.arraycopy(scratch, 0, y, i * yStride + first, count);
       }
     }
   }
