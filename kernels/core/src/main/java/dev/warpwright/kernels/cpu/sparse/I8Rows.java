@@ -44,8 +44,8 @@ final class I8Rows {
   }
 
   static long bytes(int rows, int inputs, int group) {
-    long groups = (inputs + group - 1) / group;
-    return 4 * rows * groups * (group + group / Math.min(group, RUN) + 1);
+    long groups = (long) rows * ((inputs + group - 1) / group);
+    return groups * (group + group / Math.min(group, RUN) + 1L) * Integer.BYTES;
   }
 
   /**
@@ -86,6 +86,6 @@ final class I8Rows {
   }
 
   private static int pair(int value) {
-    return value << 16 | value & 0xFFFF;
+    return (value << 16) | (value & 0xFFFF);
   }
 }

@@ -95,7 +95,7 @@ final class W4I8Product {
         k += W4Matrix.WORD;
       }
       FloatVector d = FloatVector.broadcast(Lanes.FLOATS, xScales[group + (r >> splitLog)]);
-      long at = scale + (r >> splitLog) * W4Matrix.HALVES * bytes;
+      long at = scale + (long) (r >> splitLog) * W4Matrix.HALVES * bytes;
       IntVector s0 = IntVector.fromMemorySegment(Lanes.INTS, scales, at, Lanes.ORDER);
       IntVector s2 = IntVector.fromMemorySegment(Lanes.INTS, scales, at + bytes, Lanes.ORDER);
       IntVector s4 = IntVector.fromMemorySegment(Lanes.INTS, scales, at + nextTile, Lanes.ORDER);

@@ -67,12 +67,12 @@ final class W4Matrix extends TileMatrix {
 
   /** Bytes from a vector of codes to that of the next rows of the unit. */
   private long stream() {
-    return codes.byteSize() / (2 * HALVES);
+    return codes.byteSize() / (2L * HALVES);
   }
 
   /** Byte offset of the first vector of codes of a group. */
   private long code(int tile, int number) {
-    return tile % 2 * HALVES * stream() + offset(tile / 2, number, words);
+    return tile % 2L * HALVES * stream() + offset(tile / 2, number, words);
   }
 
   @Override
