@@ -1,6 +1,7 @@
 package dev.warpwright.bench;
 
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.Pruning;
 import dev.warpwright.testkit.GroupSparseMatmulContract;
@@ -61,6 +62,7 @@ public class GroupSparseMatmulBenchmark {
             Pruning.magnitude(MatrixChain.dense(), Grouping.w4(group), sparsity, scope),
             rows,
             threads,
+            Activations.F32,
             new GroupSparseMatmulContract());
   }
 
@@ -70,13 +72,13 @@ public class GroupSparseMatmulBenchmark {
     chain.close();
   }
 
-  /** One pass over the matrices. */
+  /** One product. */
   @Benchmark
   public Tensor product() {
     return chain.multiply();
   }
 
-  /** Reads as many bytes as the matrices have in canonical form. */
+  /** Reads as many bytes as the matrix has in canonical form. */
   @Benchmark
   public float read() {
     return chain.read();

@@ -2,6 +2,7 @@ package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.WeightFormat;
 import dev.warpwright.testkit.MatmulContract;
 import java.util.concurrent.TimeUnit;
@@ -53,7 +54,11 @@ public class MatmulBenchmark {
   public void open() {
     chain =
         new MatrixChain(
-            MatrixChain.matrix(new WeightFormat.Dense(dtype)), rows, threads, new MatmulContract());
+            MatrixChain.matrix(new WeightFormat.Dense(dtype)),
+            rows,
+            threads,
+            Activations.F32,
+            new MatmulContract());
   }
 
   /** Frees them. */
@@ -62,13 +67,13 @@ public class MatmulBenchmark {
     chain.close();
   }
 
-  /** One pass over the matrices. */
+  /** One product. */
   @Benchmark
   public Tensor product() {
     return chain.multiply();
   }
 
-  /** Reads as many bytes as the matrices have in canonical form. */
+  /** Reads as many bytes as the matrix has in canonical form. */
   @Benchmark
   public float read() {
     return chain.read();

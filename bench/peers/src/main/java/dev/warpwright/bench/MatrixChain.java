@@ -3,6 +3,7 @@ package dev.warpwright.bench;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
@@ -14,8 +15,9 @@ import dev.warpwright.testkit.KernelContract;
 import java.util.stream.Stream;
 
 /**
- * Copies of one matrix of 14336 × 4096, together much larger than any cache, each multiplied once a
- * pass; beside them a buffer of as many bytes as the copies have in canonical form.
+ * Copies of one matrix of 14336 × 4096, together much larger than any cache. An operation
+ * multiplies by one of them, in turn, so its weights come from memory; beside them a buffer of as
+ * many bytes as the copies have in canonical form, of which an operation reads one matrix's.
  */
 final class MatrixChain implements AutoCloseable {
   private static final int OUTPUTS = 14336;
@@ -28,21 +30,26 @@ final class MatrixChain implements AutoCloseable {
   private final ReadBandwidth bandwidth;
   private final Tensor x;
   private final Tensor y;
+  private int turn;
 
   /** Holds the device to {@code contract} first. */
-  MatrixChain(WeightMatrix matrix, int rows, int threads, KernelContract contract) {
+  MatrixChain(
+      WeightMatrix matrix,
+      int rows,
+      int threads,
+      Activations activations,
+      KernelContract contract) {
     device = MeasuredDevice.cpu(threads, contract);
     long copies = (BYTES + matrix.bytes() - 1) / matrix.bytes();
     matrices =
         Stream.generate(() -> device.sparse().prepare(matrix))
             .limit(copies)
             .toArray(PreparedMatrix[]::new);
-    product = device.sparse().product(MatrixProductSpec.of(rows, matrix));
+    product =
+        device.sparse().product(MatrixProductSpec.of(rows, matrix).withActivations(activations));
     bandwidth = new ReadBandwidth(copies * matrix.bytes(), threads);
     x = Tensor.wrap(new CaseRandom(2).normals(rows * INPUTS, 1), rows, INPUTS);
     y = Tensor.wrap(new float[rows * OUTPUTS], rows, OUTPUTS);
-    System.out.println(
-        "# Pass: " + copies + " matrices, " + copies * matrix.bytes() + " canonical bytes");
   }
 
   /** Random weights of a format. */
@@ -55,17 +62,17 @@ final class MatrixChain implements AutoCloseable {
     return matrix(new WeightFormat.Dense(DType.F32));
   }
 
-  /** Multiplies x by every copy. */
+  /** Multiplies x by the next copy. */
   Tensor multiply() {
-    for (PreparedMatrix matrix : matrices) {
-      product.run(matrix, x, y);
-    }
+    turn = (turn + 1) % matrices.length;
+    product.run(matrices[turn], x, y);
     return y;
   }
 
-  /** Reads as many bytes. */
+  /** Reads as many bytes as one matrix has in canonical form. */
   float read() {
-    return bandwidth.read();
+    turn = (turn + 1) % matrices.length;
+    return bandwidth.read(turn, matrices.length);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.warpwright.bench;
 
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.WeightFormat;
 import dev.warpwright.testkit.QuantMatmulContract;
@@ -40,6 +41,8 @@ public class QuantMatmulBenchmark {
   @Param({"1", "16", "128"})
   private int rows;
 
+  @Param private Activations activations = Activations.F32;
+
   @Param("1")
   private int threads;
 
@@ -56,6 +59,7 @@ public class QuantMatmulBenchmark {
             MatrixChain.matrix(new WeightFormat.Quant(Grouping.w4(group))),
             rows,
             threads,
+            activations,
             new QuantMatmulContract());
   }
 
@@ -65,13 +69,13 @@ public class QuantMatmulBenchmark {
     chain.close();
   }
 
-  /** One pass over the matrices. */
+  /** One product. */
   @Benchmark
   public Tensor product() {
     return chain.multiply();
   }
 
-  /** Reads as many bytes as the matrices have in canonical form. */
+  /** Reads as many bytes as the matrix has in canonical form. */
   @Benchmark
   public float read() {
     return chain.read();

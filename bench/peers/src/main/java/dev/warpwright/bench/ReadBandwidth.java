@@ -23,6 +23,9 @@ public final class ReadBandwidth implements AutoCloseable {
 
   private static final int CHUNK = 4 << 20;
 
+  /** Sizes of parts are multiples of this: whole rounds of the loop for all vectors. */
+  private static final int PAGE = 4096;
+
   private final Arena arena = Arena.ofShared();
   private final MemorySegment buffer;
   private final WorkerPool pool;
@@ -52,10 +55,28 @@ public final class ReadBandwidth implements AutoCloseable {
 
   /** Reads the buffer once; returns the sum of its floats, so that nothing can be left out. */
   public float read() {
-    pool.run(sums.length, (chunk, worker) -> sums[chunk] = sum((long) chunk * CHUNK));
+    return read(0, 1);
+  }
+
+  /**
+   * Reads one of {@code parts} equal parts, to within a page; returns the sum of its floats.
+   *
+   * @param part number of the part; wraps around
+   * @param parts how many there are
+   */
+  public float read(int part, int parts) {
+    long length = bytes() / parts / PAGE * PAGE;
+    long from = Math.floorMod(part, parts) * length;
+    int chunks = Math.toIntExact((length + CHUNK - 1) / CHUNK);
+    pool.run(
+        chunks,
+        (chunk, worker) -> {
+          long at = (long) chunk * CHUNK;
+          sums[chunk] = sum(from + at, Math.min(CHUNK, length - at));
+        });
     float sum = 0;
-    for (float part : sums) {
-      sum += part;
+    for (int chunk = 0; chunk < chunks; chunk++) {
+      sum += sums[chunk];
     }
     return sum;
   }
@@ -74,9 +95,9 @@ public final class ReadBandwidth implements AutoCloseable {
     return (double) bytes() / best;
   }
 
-  private float sum(long from) {
+  private float sum(long from, long length) {
     int step = LANES.vectorByteSize();
-    long stream = CHUNK / STREAMS;
+    long stream = length / STREAMS;
     FloatVector a0 = FloatVector.zero(LANES);
     FloatVector a1 = a0;
     FloatVector b0 = a0;
