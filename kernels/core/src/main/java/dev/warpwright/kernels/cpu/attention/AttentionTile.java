@@ -202,6 +202,11 @@ final class AttentionTile {
     return sum;
   }
 
+  /** Says where an element stands in {@link #outs}. */
+  SlotKernels kernels() {
+    return kernels;
+  }
+
   /** Array that holds Σ exp(logit − most) · value of all columns, times {@link #outScale}. */
   float[] outs() {
     return outs;

@@ -15,27 +15,27 @@ final class KvPoolVector extends KvPool {
   private final Arena arena = Arena.ofShared();
   private final KvLayout layout;
   private final SlotKernels kernels;
-  private final MemorySegment keys;
-  private final MemorySegment values;
-  private final MemorySegment positions;
+  private final MemorySegment pages;
 
   /** Pages that hold, or once held, an infinity or NaN: fast loops do not take them. */
   private final boolean[] wild;
 
   KvPoolVector(KernelDevice device, KvPoolSpec spec) {
     KvLayout layout = new KvLayout(spec);
-    long positionBytes = (long) spec.headPages() * spec.pageSize() * Integer.BYTES;
-    super(device, spec, layout.keyBytes() + layout.valueBytes() + positionBytes + spec.headPages());
+    long bytes = spec.headPages() * layout.pageBytes();
+    super(device, spec, bytes + spec.headPages());
     this.layout = layout;
     kernels = spec.dtype() == DType.F32 ? new SlotKernelsF32() : new SlotKernelsF16();
-    keys = arena.allocate(layout.keyBytes(), 64);
-    values = arena.allocate(layout.valueBytes(), 64);
-    positions = arena.allocate(positionBytes, 64);
-    positions.fill((byte) -1);
-    HugePages.advise(keys);
-    HugePages.advise(values);
-    HugePages.advise(positions);
+    pages = arena.allocate(bytes, 64);
+    HugePages.advise(pages);
     wild = new boolean[spec.headPages()];
+    for (int page = 0; page < spec.headPages(); page++) {
+      pages.asSlice(layout.position(page, 0), positionBytes()).fill((byte) -1);
+    }
+  }
+
+  private long positionBytes() {
+    return (long) spec().pageSize() * Integer.BYTES;
   }
 
   /** Where elements lie. */
@@ -48,19 +48,9 @@ final class KvPoolVector extends KvPool {
     return kernels;
   }
 
-  /** All keys. */
-  MemorySegment keys() {
-    return keys;
-  }
-
-  /** All values. */
-  MemorySegment values() {
-    return values;
-  }
-
-  /** Logical positions of all slots, I32. */
-  MemorySegment positions() {
-    return positions;
+  /** All pages. */
+  MemorySegment pages() {
+    return pages;
   }
 
   /** Whether a page may hold an infinity or NaN. */
@@ -71,82 +61,130 @@ final class KvPoolVector extends KvPool {
   /**
    * Stores a key, a value and their position; {@code key} and {@code value} hold headDim floats.
    */
-  void put(int page, int slotInPage, float[] key, float[] value, int position) {
-    long slot = layout.slot(page, slotInPage);
-    long keyAt = layout.key(slot);
-    long valueAt = layout.value(slot);
-    int keyStride = layout.keyStride();
-    int valueStride = spec().dtype().bytes();
+  void put(int page, int slot, float[] key, float[] value, int position) {
+    long keyAt = layout.key(page, slot);
+    long valueAt = layout.value(page, slot);
+    for (int word = 0; word < layout.words(); word++) {
+      pages.set(
+          ValueLayout.JAVA_INT, keyAt + (long) word * layout.keyStride(), kernels.word(key, word));
+      pages.set(
+          ValueLayout.JAVA_INT, valueAt + (long) word * KvLayout.WORD, kernels.word(value, word));
+    }
+    pages.set(ValueLayout.JAVA_INT, layout.position(page, slot), position);
     float most = 0;
     for (int dim = 0; dim < spec().headDim(); dim++) {
-      kernels.put(keys, keyAt + (long) dim * keyStride, key[dim]);
-      kernels.put(values, valueAt + (long) dim * valueStride, value[dim]);
       most = Math.max(most, Math.max(Math.abs(key[dim]), Math.abs(value[dim])));
     }
-    positions.set(ValueLayout.JAVA_INT, slot * Integer.BYTES, position);
     if (!(most < kernels.overflow())) {
       wild[page] = true;
     }
   }
 
   @Override
-  protected void doExport(int[] pages, Tensor toKeys, Tensor toValues, Tensor toPositions) {
-    for (int i = 0; i < pages.length; i++) {
-      for (int s = 0; s < spec().pageSize(); s++) {
-        long from = layout.slot(pages[i], s);
-        long to = layout.slot(i, s);
-        for (int dim = 0; dim < spec().headDim(); dim++) {
-          copy(keys, keyAt(from, dim), toKeys.segment(), canonicalAt(to, dim));
-          copy(values, valueAt(from, dim), toValues.segment(), canonicalAt(to, dim));
-        }
-        toPositions.setInt(to, positions.get(ValueLayout.JAVA_INT, from * Integer.BYTES));
+  protected void doExport(int[] from, Tensor toKeys, Tensor toValues, Tensor toPositions) {
+    int[] block = new int[Lanes.BLOCK * layout.words()];
+    for (int i = 0; i < from.length; i++) {
+      MemorySegment.copy(
+          pages,
+          layout.position(from[i], 0),
+          toPositions.segment(),
+          i * positionBytes(),
+          positionBytes());
+      for (int slot = 0; slot < spec().pageSize(); slot += Lanes.BLOCK) {
+        int count = Math.min(Lanes.BLOCK, spec().pageSize() - slot);
+        readKeys(from[i], slot, count, block);
+        toCanonical(block, count, toKeys, i, slot);
+        readValues(from[i], slot, count, block);
+        toCanonical(block, count, toValues, i, slot);
       }
     }
   }
 
   @Override
-  protected void doImport(int[] pages, Tensor fromKeys, Tensor fromValues, Tensor fromPositions) {
-    for (int i = 0; i < pages.length; i++) {
+  protected void doImport(int[] to, Tensor fromKeys, Tensor fromValues, Tensor fromPositions) {
+    int[] block = new int[Lanes.BLOCK * layout.words()];
+    for (int i = 0; i < to.length; i++) {
+      MemorySegment.copy(
+          fromPositions.segment(),
+          i * positionBytes(),
+          pages,
+          layout.position(to[i], 0),
+          positionBytes());
       boolean finite = true;
-      for (int s = 0; s < spec().pageSize(); s++) {
-        long from = layout.slot(i, s);
-        long to = layout.slot(pages[i], s);
-        for (int dim = 0; dim < spec().headDim(); dim++) {
-          copy(fromKeys.segment(), canonicalAt(from, dim), keys, keyAt(to, dim));
-          copy(fromValues.segment(), canonicalAt(from, dim), values, valueAt(to, dim));
-          finite &=
-              Float.isFinite(kernels.get(keys, keyAt(to, dim)))
-                  && Float.isFinite(kernels.get(values, valueAt(to, dim)));
-        }
-        positions.set(ValueLayout.JAVA_INT, to * Integer.BYTES, fromPositions.getInt(from));
+      for (int slot = 0; slot < spec().pageSize(); slot += Lanes.BLOCK) {
+        int count = Math.min(Lanes.BLOCK, spec().pageSize() - slot);
+        fromCanonical(fromKeys, i, slot, count, block);
+        finite &= kernels.areFinite(block, count * layout.words());
+        writeKeys(to[i], slot, count, block);
+        fromCanonical(fromValues, i, slot, count, block);
+        finite &= kernels.areFinite(block, count * layout.words());
+        writeValues(to[i], slot, count, block);
       }
-      wild[pages[i]] = !finite;
+      wild[to[i]] = !finite;
     }
   }
 
-  private long keyAt(long slot, int dim) {
-    return layout.key(slot) + (long) dim * layout.keyStride();
-  }
-
-  private long valueAt(long slot, int dim) {
-    return layout.value(slot) + (long) dim * spec().dtype().bytes();
-  }
-
-  private long canonicalAt(long slot, int dim) {
-    return (slot * spec().headDim() + dim) * spec().dtype().bytes();
-  }
-
-  /** Copies one element bit by bit: a conversion to float and back could change a NaN. */
-  private void copy(MemorySegment from, long fromAt, MemorySegment to, long toAt) {
-    if (spec().dtype() == DType.F32) {
-      to.set(
-          ValueLayout.JAVA_INT_UNALIGNED, toAt, from.get(ValueLayout.JAVA_INT_UNALIGNED, fromAt));
-    } else {
-      to.set(
-          ValueLayout.JAVA_SHORT_UNALIGNED,
-          toAt,
-          from.get(ValueLayout.JAVA_SHORT_UNALIGNED, fromAt));
+  /** Copies keys of up to a block of slots out as rows of words. */
+  private void readKeys(int page, int slot, int count, int[] rows) {
+    int words = layout.words();
+    for (int s = 0; s < count; s++) {
+      long at = layout.key(page, slot + s);
+      for (int word = 0; word < words; word++) {
+        rows[s * words + word] =
+            pages.get(ValueLayout.JAVA_INT, at + (long) word * layout.keyStride());
+      }
     }
+  }
+
+  private void writeKeys(int page, int slot, int count, int[] rows) {
+    int words = layout.words();
+    for (int s = 0; s < count; s++) {
+      long at = layout.key(page, slot + s);
+      for (int word = 0; word < words; word++) {
+        pages.set(
+            ValueLayout.JAVA_INT, at + (long) word * layout.keyStride(), rows[s * words + word]);
+      }
+    }
+  }
+
+  private void readValues(int page, int slot, int count, int[] rows) {
+    int words = layout.words();
+    for (int s = 0; s < count; s++) {
+      MemorySegment.copy(
+          pages, ValueLayout.JAVA_INT, layout.value(page, slot + s), rows, s * words, words);
+    }
+  }
+
+  private void writeValues(int page, int slot, int count, int[] rows) {
+    int words = layout.words();
+    for (int s = 0; s < count; s++) {
+      MemorySegment.copy(
+          rows, s * words, pages, ValueLayout.JAVA_INT, layout.value(page, slot + s), words);
+    }
+  }
+
+  private void toCanonical(int[] rows, int count, Tensor to, int page, int slot) {
+    MemorySegment.copy(
+        rows,
+        0,
+        to.segment(),
+        ValueLayout.JAVA_INT_UNALIGNED,
+        canonicalAt(page, slot),
+        count * layout.words());
+  }
+
+  private void fromCanonical(Tensor from, int page, int slot, int count, int[] rows) {
+    MemorySegment.copy(
+        from.segment(),
+        ValueLayout.JAVA_INT_UNALIGNED,
+        canonicalAt(page, slot),
+        rows,
+        0,
+        count * layout.words());
+  }
+
+  private long canonicalAt(int page, int slot) {
+    return ((long) page * spec().pageSize() + slot) * layout.words() * KvLayout.WORD;
   }
 
   @Override

@@ -162,6 +162,7 @@ final class PagedDecodeVector extends PagedDecode {
           total,
           sum,
           0,
+          tiles[worker].kernels(),
           tiles[worker].outScale(),
           heads().headDim(),
           entry(chunk / heads().kvHeads(), chunk % heads().kvHeads(), column),

@@ -102,6 +102,7 @@ final class PagedPrefillVector extends PagedPrefill {
           tile.sum(column),
           tile.outs(),
           tile.outAt(column),
+          tile.kernels(),
           tile.outScale(),
           heads().headDim(),
           entry(token, kvHead, column % group),

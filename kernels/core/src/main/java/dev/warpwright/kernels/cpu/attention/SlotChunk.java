@@ -4,6 +4,7 @@ import dev.warpwright.kernels.attention.PageTables;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -20,11 +21,16 @@ final class SlotChunk {
   private final SlotKernels packedKernels = new SlotKernelsF32();
   private final int headDim;
 
+  private final long[] keys = new long[CHUNK];
+  private final long[] values = new long[CHUNK];
+  private final int[] positions = new int[CHUNK];
   private final long[] keyBlocks = new long[CHUNK / BLOCK];
   private final long[] packedBlocks = new long[CHUNK / BLOCK];
+
+  // Values in the order in which they are added: the first of each block, the second of each, …
   private final long[] valueRows = new long[CHUNK];
-  private final long[] slotNumbers = new long[CHUNK];
-  private final int[] positions = new int[CHUNK];
+  private final int[] rowSlots = new int[CHUNK];
+
   private final MemorySegment packed;
   private final float[] value;
 
@@ -64,12 +70,13 @@ final class SlotChunk {
     for (int done = 0; done < count; index++, inPage = 0) {
       int page = batch.page(row, index);
       int n = Math.min(pageSize - inPage, count - done);
-      long slot = layout.slot(page, inPage);
       wild |= pool.isWild(page);
       for (int i = 0; i < n; i++) {
-        int position = pool.positions().get(ValueLayout.JAVA_INT, (slot + i) * Integer.BYTES);
+        int slot = inPage + i;
+        int position = pool.pages().get(ValueLayout.JAVA_INT, layout.position(page, slot));
         positions[done + i] = position;
-        slotNumbers[done + i] = slot + i;
+        keys[done + i] = layout.key(page, slot);
+        values[done + i] = layout.value(page, slot);
         leastPosition = Math.min(leastPosition, position);
         mostPosition = Math.max(mostPosition, position);
       }
@@ -80,14 +87,18 @@ final class SlotChunk {
     }
   }
 
-  /** Finds keys and values; brings keys into blocks when they are not. */
+  /** Finds blocks of keys and the order of values; brings keys into blocks when they are not. */
   void open() {
-    for (int i = 0; i < slots; i++) {
-      valueRows[i] = layout.value(slotNumbers[i]);
+    int row = 0;
+    for (int inBlock = 0; inBlock < BLOCK; inBlock++) {
+      for (int slot = inBlock; slot < slots; slot += BLOCK) {
+        valueRows[row] = values[slot];
+        rowSlots[row++] = slot;
+      }
     }
     if (isPacked()) {
-      for (int i = 0; i < slots; i++) {
-        pack(i, layout.key(slotNumbers[i]), layout.keyStride());
+      for (int slot = 0; slot < slots; slot++) {
+        pack(slot);
       }
       return;
     }
@@ -95,7 +106,7 @@ final class SlotChunk {
     // results are not looked at.
     int blocks = paddedSlots() / BLOCK;
     for (int block = 0; block < keyBlocks.length; block++) {
-      keyBlocks[block] = layout.key(slotNumbers[Math.min(block, blocks - 1) * BLOCK]);
+      keyBlocks[block] = keys[Math.min(block, blocks - 1) * BLOCK];
     }
   }
 
@@ -103,14 +114,19 @@ final class SlotChunk {
     return wild || !layout.blocked();
   }
 
-  private void pack(int slot, long from, int stride) {
+  private void pack(int slot) {
     long to = packedBlocks[slot / BLOCK] + (long) (slot % BLOCK) * Float.BYTES;
     for (int dim = 0; dim < headDim; dim++) {
       packed.set(
           ValueLayout.JAVA_FLOAT,
           to + (long) dim * BLOCK * Float.BYTES,
-          kernels.get(pool.keys(), from + (long) dim * stride));
+          get(keys[slot], layout.keyStride(), dim));
     }
+  }
+
+  private float get(long from, int stride, int dim) {
+    int word = dim / layout.wordElements();
+    return kernels.get(pool.pages(), from + (long) word * stride, dim % layout.wordElements());
   }
 
   /** Number of slots. */
@@ -145,32 +161,31 @@ final class SlotChunk {
 
   /** Dot products of four queries, from {@code at} on, with all keys. */
   void scores(float[] queries, int at, float[] scores) {
+    Arrays.fill(scores, 0);
     int blocks = paddedSlots() / BLOCK;
-    for (int block = 0; block < blocks; block += SlotKernels.STREAMS) {
-      if (isPacked()) {
-        packedKernels.scores(packed, packedBlocks, block, headDim, queries, at, scores);
-      } else {
-        kernels.scores(pool.keys(), keyBlocks, block, headDim, queries, at, scores);
-      }
+    if (isPacked()) {
+      packedKernels.scores(packed, packedBlocks, blocks, headDim, queries, at, scores);
+    } else {
+      kernels.scores(pool.pages(), keyBlocks, blocks, headDim, queries, at, scores);
     }
   }
 
   /** Adds the weighted values to four columns of {@code outs}, from {@code at} on. */
   void accumulate(float[] weights, float[] outs, int at) {
+    int paddedDim = layout.paddedDim();
     if (!wild) {
-      kernels.accumulate(pool.values(), valueRows, slots, layout.paddedDim(), weights, outs, at);
+      kernels.accumulate(pool.pages(), valueRows, rowSlots, slots, paddedDim, weights, outs, at);
       return;
     }
-    for (int slot = 0; slot < slots; slot++) {
+    for (int row = 0; row < slots; row++) {
       for (int dim = 0; dim < headDim; dim++) {
-        long from = valueRows[slot] + (long) dim * pool.spec().dtype().bytes();
-        value[dim] = kernels.get(pool.values(), from) * kernels.valueScale();
+        value[kernels.sumAt(dim)] = get(valueRows[row], KvLayout.WORD, dim) * kernels.valueScale();
       }
       for (int column = 0; column < SlotKernels.COLUMNS; column++) {
-        float weight = weights[column * CHUNK + slot];
+        float weight = weights[column * CHUNK + rowSlots[row]];
         // A masked value must not even be multiplied: 0 times an infinity is not 0.
         if (weight != 0) {
-          add(weight, outs, at + column * layout.paddedDim());
+          add(weight, outs, at + column * paddedDim);
         }
       }
     }

@@ -4,8 +4,9 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * The inner loops of attention over slots of one element type, and that type's conversions. Four
- * columns (query heads of tokens) are worked on at a time, and several blocks of slots, because a
- * processor reads several streams of addresses faster than one.
+ * columns (query heads of tokens) are worked on at a time. Blocks of slots lie anywhere in memory,
+ * and a processor reads a page fast only after it has read a part of it: so all blocks of a chunk
+ * are read in turn, a few cache lines of each, which overlaps their slow beginnings.
  *
  * <p>A type may read its elements scaled by a power of two and leave it to the caller to scale
  * queries, weights and results.
@@ -14,11 +15,17 @@ abstract class SlotKernels {
   /** Columns that are worked on together. */
   static final int COLUMNS = 4;
 
-  /** Blocks of keys that are worked on together. */
+  /** Blocks of keys that one loop takes. */
   static final int STREAMS = 4;
 
   /** Slots between two columns of an array of scores: the most that are worked on together. */
   static final int CHUNK = 8 * Lanes.BLOCK;
+
+  /** Elements of a key that are read before the next blocks' turn; divides any headDim. */
+  private static final int TURN_DIMS = 8;
+
+  /** Values that are added up in registers before the next elements' turn. */
+  private static final int TURN_SLOTS = 16;
 
   /** Factor of queries given to {@link #scores}. */
   abstract float queryScale();
@@ -32,42 +39,113 @@ abstract class SlotKernels {
   /** What {@link #accumulate} reads an element as, as a fraction of its value. */
   abstract float valueScale();
 
-  /** The element at a byte offset, exactly. */
-  abstract float get(MemorySegment memory, long offset);
+  /** Where {@link #accumulate} puts the sum of an element. */
+  abstract int sumAt(int dim);
 
-  /** Stores an element, rounded to nearest even. */
-  abstract void put(MemorySegment memory, long offset, float value);
+  /** One element of the word at a byte offset, exactly. */
+  abstract float get(MemorySegment memory, long word, int inWord);
+
+  /** A word of a vector, elements rounded to nearest even. */
+  abstract int word(float[] vector, int index);
+
+  /** Whether the first {@code count} words hold neither an infinity nor NaN. */
+  abstract boolean areFinite(int[] words, int count);
 
   /** Magnitudes from here on become infinite when they are stored. */
   abstract float overflow();
 
   /**
-   * Dot products of four columns with four blocks of keys.
+   * Dot products of four columns with blocks of keys.
    *
-   * @param keys blocks {@code [headDim, 16]}
-   * @param blocks byte offsets of blocks
-   * @param from the first of the four blocks
+   * @param keys blocks {@code [words, 16]}
+   * @param blocks byte offsets of as many blocks as a chunk has
+   * @param count number of blocks that are asked for; results of others are not defined
    * @param q queries, {@code [headDim, 4]} from {@code qAt} on
-   * @param scores result, {@code [4, CHUNK]}, from slot {@code 16 · from} on
+   * @param scores result, {@code [4, CHUNK]}, all zeros before
    */
-  abstract void scores(
-      MemorySegment keys, long[] blocks, int from, int headDim, float[] q, int qAt, float[] scores);
+  final void scores(
+      MemorySegment keys,
+      long[] blocks,
+      int count,
+      int headDim,
+      float[] q,
+      int qAt,
+      float[] scores) {
+    for (int dim = 0; dim < headDim; dim += TURN_DIMS) {
+      for (int block = 0; block < count; block += STREAMS) {
+        addProducts(keys, blocks, block, dim, dim + TURN_DIMS, q, qAt, scores);
+      }
+    }
+  }
+
+  /** Adds the products of some elements of four blocks to their scores. */
+  abstract void addProducts(
+      MemorySegment keys,
+      long[] blocks,
+      int block,
+      int from,
+      int to,
+      float[] q,
+      int qAt,
+      float[] scores);
 
   /**
    * Adds weighted values to four columns.
    *
    * @param values padded rows
-   * @param rows byte offsets of the slots' rows
-   * @param slots number of slots, at most {@code CHUNK}
+   * @param rows byte offsets of rows, in the order in which they are added
+   * @param slots for each row the number of its slot
+   * @param count number of rows, at most {@code CHUNK}
    * @param weights {@code [4, CHUNK]}
    * @param out sums, {@code [4, paddedDim]} from {@code outAt} on
    */
-  abstract void accumulate(
+  final void accumulate(
       MemorySegment values,
       long[] rows,
-      int slots,
+      int[] slots,
+      int count,
       int paddedDim,
       float[] weights,
       float[] out,
-      int outAt);
+      int outAt) {
+    for (int from = 0; from < count; from += TURN_SLOTS) {
+      int to = Math.min(count, from + TURN_SLOTS);
+      int dim = 0;
+      for (; dim + 4 * Lanes.COUNT <= paddedDim; dim += 4 * Lanes.COUNT) {
+        addFour(values, rows, slots, from, to, dim, paddedDim, weights, out, outAt + dim);
+      }
+      for (; dim < paddedDim; dim += restDims()) {
+        addRest(values, rows, slots, from, to, dim, paddedDim, weights, out, outAt + dim);
+      }
+    }
+  }
+
+  /** Adds 4 · COUNT elements of weighted rows to four columns. */
+  abstract void addFour(
+      MemorySegment values,
+      long[] rows,
+      int[] slots,
+      int from,
+      int to,
+      int dim,
+      int paddedDim,
+      float[] weights,
+      float[] out,
+      int at);
+
+  /** Elements that {@link #addRest} takes. */
+  abstract int restDims();
+
+  /** Adds {@link #restDims} elements of weighted rows to four columns. */
+  abstract void addRest(
+      MemorySegment values,
+      long[] rows,
+      int[] slots,
+      int from,
+      int to,
+      int dim,
+      int paddedDim,
+      float[] weights,
+      float[] out,
+      int at);
 }

@@ -5,22 +5,21 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Loops over F16 slots. A half is read by a shift of its bits into those of a float, which is its
- * value times 2^−112, subnormals included: one instruction less than a conversion that the Vector
- * API has no name for. The factor is made up for by others, kept far from the limits of F32.
- * Infinities and NaN come out wrong, so pages that hold any are not read by these loops.
+ * Loops over F16 slots. A word holds two halves. A half is read by a shift of its bits into those
+ * of a float, which is its value times 2^−112, subnormals included: an instruction less than a
+ * conversion that the Vector API has no name for. The factor is made up for by others, kept far
+ * from the limits of F32. Infinities and NaN come out wrong, so pages that hold any are not read by
+ * these loops.
  *
  * <p>The loops are unrolled by hand: helper methods would not be inlined here.
  */
 final class SlotKernelsF16 extends SlotKernels {
   private static final VectorSpecies<Float> F = Lanes.F;
   private static final VectorSpecies<Integer> I = Lanes.I;
-  private static final VectorSpecies<Short> S = Lanes.S;
 
   /** Sign, exponent and fraction of a half within a float. */
   private static final int BITS = 0x8fffe000;
@@ -52,57 +51,79 @@ final class SlotKernelsF16 extends SlotKernels {
     return 65_520;
   }
 
+  // A vector of words gives a vector of even elements, then one of odd elements.
   @Override
-  float get(MemorySegment memory, long offset) {
-    return Float.float16ToFloat(memory.get(ValueLayout.JAVA_SHORT, offset));
+  int sumAt(int dim) {
+    int inPair = dim % (2 * Lanes.COUNT);
+    return dim - inPair + inPair % 2 * Lanes.COUNT + inPair / 2;
   }
 
   @Override
-  void put(MemorySegment memory, long offset, float value) {
-    memory.set(ValueLayout.JAVA_SHORT, offset, Float.floatToFloat16(value));
+  float get(MemorySegment memory, long word, int inWord) {
+    return Float.float16ToFloat(memory.get(ValueLayout.JAVA_SHORT, word + 2L * inWord));
   }
 
   @Override
-  void scores(
+  int word(float[] vector, int index) {
+    int first = Float.floatToFloat16(vector[2 * index]) & 0xffff;
+    int second = Float.floatToFloat16(vector[2 * index + 1]) & 0xffff;
+    return second << 16 | first;
+  }
+
+  @Override
+  boolean areFinite(int[] words, int count) {
+    int most = 0;
+    for (int i = 0; i < count; i++) {
+      most = Math.max(most, Math.max(words[i] & 0x7fff0000, words[i] << 16 & 0x7fff0000));
+    }
+    return most < 0x7c000000;
+  }
+
+  @Override
+  void addProducts(
       MemorySegment keys,
       long[] blocks,
+      int block,
       int from,
-      int headDim,
+      int to,
       float[] q,
       int qAt,
       float[] scores) {
     for (int lane = 0; lane < Lanes.BLOCK; lane += Lanes.COUNT) {
-      long block0 = blocks[from + 0] + 2L * lane;
-      long block1 = blocks[from + 1] + 2L * lane;
-      long block2 = blocks[from + 2] + 2L * lane;
-      long block3 = blocks[from + 3] + 2L * lane;
-      FloatVector a0 = FloatVector.zero(F);
-      FloatVector a1 = FloatVector.zero(F);
-      FloatVector a2 = FloatVector.zero(F);
-      FloatVector a3 = FloatVector.zero(F);
-      FloatVector b0 = FloatVector.zero(F);
-      FloatVector b1 = FloatVector.zero(F);
-      FloatVector b2 = FloatVector.zero(F);
-      FloatVector b3 = FloatVector.zero(F);
-      FloatVector c0 = FloatVector.zero(F);
-      FloatVector c1 = FloatVector.zero(F);
-      FloatVector c2 = FloatVector.zero(F);
-      FloatVector c3 = FloatVector.zero(F);
-      FloatVector d0 = FloatVector.zero(F);
-      FloatVector d1 = FloatVector.zero(F);
-      FloatVector d2 = FloatVector.zero(F);
-      FloatVector d3 = FloatVector.zero(F);
-      for (int dim = 0; dim < headDim; dim++) {
-        long at = 32L * dim;
+      long block0 = blocks[block + 0] + 4L * lane;
+      long block1 = blocks[block + 1] + 4L * lane;
+      long block2 = blocks[block + 2] + 4L * lane;
+      long block3 = blocks[block + 3] + 4L * lane;
+      int at = block * Lanes.BLOCK + lane;
+      FloatVector a0 = FloatVector.fromArray(F, scores, at);
+      FloatVector a1 = FloatVector.fromArray(F, scores, at + CHUNK);
+      FloatVector a2 = FloatVector.fromArray(F, scores, at + 2 * CHUNK);
+      FloatVector a3 = FloatVector.fromArray(F, scores, at + 3 * CHUNK);
+      FloatVector b0 = FloatVector.fromArray(F, scores, at + Lanes.BLOCK);
+      FloatVector b1 = FloatVector.fromArray(F, scores, at + Lanes.BLOCK + CHUNK);
+      FloatVector b2 = FloatVector.fromArray(F, scores, at + Lanes.BLOCK + 2 * CHUNK);
+      FloatVector b3 = FloatVector.fromArray(F, scores, at + Lanes.BLOCK + 3 * CHUNK);
+      FloatVector c0 = FloatVector.fromArray(F, scores, at + 2 * Lanes.BLOCK);
+      FloatVector c1 = FloatVector.fromArray(F, scores, at + 2 * Lanes.BLOCK + CHUNK);
+      FloatVector c2 = FloatVector.fromArray(F, scores, at + 2 * Lanes.BLOCK + 2 * CHUNK);
+      FloatVector c3 = FloatVector.fromArray(F, scores, at + 2 * Lanes.BLOCK + 3 * CHUNK);
+      FloatVector d0 = FloatVector.fromArray(F, scores, at + 3 * Lanes.BLOCK);
+      FloatVector d1 = FloatVector.fromArray(F, scores, at + 3 * Lanes.BLOCK + CHUNK);
+      FloatVector d2 = FloatVector.fromArray(F, scores, at + 3 * Lanes.BLOCK + 2 * CHUNK);
+      FloatVector d3 = FloatVector.fromArray(F, scores, at + 3 * Lanes.BLOCK + 3 * CHUNK);
+      for (int dim = from; dim < to; dim += 2) {
+        long word = 32L * dim;
+        IntVector x0 = IntVector.fromMemorySegment(I, keys, block0 + word, ORDER);
+        IntVector x1 = IntVector.fromMemorySegment(I, keys, block1 + word, ORDER);
+        IntVector x2 = IntVector.fromMemorySegment(I, keys, block2 + word, ORDER);
+        IntVector x3 = IntVector.fromMemorySegment(I, keys, block3 + word, ORDER);
         FloatVector q0 = FloatVector.broadcast(F, q[qAt + 4 * dim]);
         FloatVector q1 = FloatVector.broadcast(F, q[qAt + 4 * dim + 1]);
         FloatVector q2 = FloatVector.broadcast(F, q[qAt + 4 * dim + 2]);
         FloatVector q3 = FloatVector.broadcast(F, q[qAt + 4 * dim + 3]);
         FloatVector k0 =
-            ((IntVector)
-                    ShortVector.fromMemorySegment(S, keys, block0 + at, ORDER)
-                        .convertShape(VectorOperators.S2I, I, 0))
-                .lanewise(VectorOperators.LSHL, 13)
+            x0.lanewise(VectorOperators.LSHL, 16)
+                .lanewise(VectorOperators.ASHR, 3)
                 .and(BITS)
                 .reinterpretAsFloats();
         a0 = k0.fma(q0, a0);
@@ -110,10 +131,8 @@ final class SlotKernelsF16 extends SlotKernels {
         a2 = k0.fma(q2, a2);
         a3 = k0.fma(q3, a3);
         FloatVector k1 =
-            ((IntVector)
-                    ShortVector.fromMemorySegment(S, keys, block1 + at, ORDER)
-                        .convertShape(VectorOperators.S2I, I, 0))
-                .lanewise(VectorOperators.LSHL, 13)
+            x1.lanewise(VectorOperators.LSHL, 16)
+                .lanewise(VectorOperators.ASHR, 3)
                 .and(BITS)
                 .reinterpretAsFloats();
         b0 = k1.fma(q0, b0);
@@ -121,10 +140,8 @@ final class SlotKernelsF16 extends SlotKernels {
         b2 = k1.fma(q2, b2);
         b3 = k1.fma(q3, b3);
         FloatVector k2 =
-            ((IntVector)
-                    ShortVector.fromMemorySegment(S, keys, block2 + at, ORDER)
-                        .convertShape(VectorOperators.S2I, I, 0))
-                .lanewise(VectorOperators.LSHL, 13)
+            x2.lanewise(VectorOperators.LSHL, 16)
+                .lanewise(VectorOperators.ASHR, 3)
                 .and(BITS)
                 .reinterpretAsFloats();
         c0 = k2.fma(q0, c0);
@@ -132,59 +149,65 @@ final class SlotKernelsF16 extends SlotKernels {
         c2 = k2.fma(q2, c2);
         c3 = k2.fma(q3, c3);
         FloatVector k3 =
-            ((IntVector)
-                    ShortVector.fromMemorySegment(S, keys, block3 + at, ORDER)
-                        .convertShape(VectorOperators.S2I, I, 0))
-                .lanewise(VectorOperators.LSHL, 13)
+            x3.lanewise(VectorOperators.LSHL, 16)
+                .lanewise(VectorOperators.ASHR, 3)
                 .and(BITS)
                 .reinterpretAsFloats();
         d0 = k3.fma(q0, d0);
         d1 = k3.fma(q1, d1);
         d2 = k3.fma(q2, d2);
         d3 = k3.fma(q3, d3);
+        FloatVector r0 = FloatVector.broadcast(F, q[qAt + 4 * dim + 4]);
+        FloatVector r1 = FloatVector.broadcast(F, q[qAt + 4 * dim + 5]);
+        FloatVector r2 = FloatVector.broadcast(F, q[qAt + 4 * dim + 6]);
+        FloatVector r3 = FloatVector.broadcast(F, q[qAt + 4 * dim + 7]);
+        FloatVector l0 = x0.lanewise(VectorOperators.ASHR, 3).and(BITS).reinterpretAsFloats();
+        a0 = l0.fma(r0, a0);
+        a1 = l0.fma(r1, a1);
+        a2 = l0.fma(r2, a2);
+        a3 = l0.fma(r3, a3);
+        FloatVector l1 = x1.lanewise(VectorOperators.ASHR, 3).and(BITS).reinterpretAsFloats();
+        b0 = l1.fma(r0, b0);
+        b1 = l1.fma(r1, b1);
+        b2 = l1.fma(r2, b2);
+        b3 = l1.fma(r3, b3);
+        FloatVector l2 = x2.lanewise(VectorOperators.ASHR, 3).and(BITS).reinterpretAsFloats();
+        c0 = l2.fma(r0, c0);
+        c1 = l2.fma(r1, c1);
+        c2 = l2.fma(r2, c2);
+        c3 = l2.fma(r3, c3);
+        FloatVector l3 = x3.lanewise(VectorOperators.ASHR, 3).and(BITS).reinterpretAsFloats();
+        d0 = l3.fma(r0, d0);
+        d1 = l3.fma(r1, d1);
+        d2 = l3.fma(r2, d2);
+        d3 = l3.fma(r3, d3);
       }
-      int to = from * Lanes.BLOCK + lane;
-      a0.intoArray(scores, to);
-      a1.intoArray(scores, to + CHUNK);
-      a2.intoArray(scores, to + 2 * CHUNK);
-      a3.intoArray(scores, to + 3 * CHUNK);
-      b0.intoArray(scores, to + Lanes.BLOCK);
-      b1.intoArray(scores, to + Lanes.BLOCK + CHUNK);
-      b2.intoArray(scores, to + Lanes.BLOCK + 2 * CHUNK);
-      b3.intoArray(scores, to + Lanes.BLOCK + 3 * CHUNK);
-      c0.intoArray(scores, to + 2 * Lanes.BLOCK);
-      c1.intoArray(scores, to + 2 * Lanes.BLOCK + CHUNK);
-      c2.intoArray(scores, to + 2 * Lanes.BLOCK + 2 * CHUNK);
-      c3.intoArray(scores, to + 2 * Lanes.BLOCK + 3 * CHUNK);
-      d0.intoArray(scores, to + 3 * Lanes.BLOCK);
-      d1.intoArray(scores, to + 3 * Lanes.BLOCK + CHUNK);
-      d2.intoArray(scores, to + 3 * Lanes.BLOCK + 2 * CHUNK);
-      d3.intoArray(scores, to + 3 * Lanes.BLOCK + 3 * CHUNK);
+      a0.intoArray(scores, at);
+      a1.intoArray(scores, at + CHUNK);
+      a2.intoArray(scores, at + 2 * CHUNK);
+      a3.intoArray(scores, at + 3 * CHUNK);
+      b0.intoArray(scores, at + Lanes.BLOCK);
+      b1.intoArray(scores, at + Lanes.BLOCK + CHUNK);
+      b2.intoArray(scores, at + Lanes.BLOCK + 2 * CHUNK);
+      b3.intoArray(scores, at + Lanes.BLOCK + 3 * CHUNK);
+      c0.intoArray(scores, at + 2 * Lanes.BLOCK);
+      c1.intoArray(scores, at + 2 * Lanes.BLOCK + CHUNK);
+      c2.intoArray(scores, at + 2 * Lanes.BLOCK + 2 * CHUNK);
+      c3.intoArray(scores, at + 2 * Lanes.BLOCK + 3 * CHUNK);
+      d0.intoArray(scores, at + 3 * Lanes.BLOCK);
+      d1.intoArray(scores, at + 3 * Lanes.BLOCK + CHUNK);
+      d2.intoArray(scores, at + 3 * Lanes.BLOCK + 2 * CHUNK);
+      d3.intoArray(scores, at + 3 * Lanes.BLOCK + 3 * CHUNK);
     }
   }
 
   @Override
-  void accumulate(
+  void addFour(
       MemorySegment values,
       long[] rows,
-      int slots,
-      int paddedDim,
-      float[] weights,
-      float[] out,
-      int outAt) {
-    int dim = 0;
-    for (; dim + 4 * Lanes.COUNT <= paddedDim; dim += 4 * Lanes.COUNT) {
-      accumulateFour(values, rows, slots, dim, paddedDim, weights, out, outAt + dim);
-    }
-    for (; dim < paddedDim; dim += Lanes.COUNT) {
-      accumulateOne(values, rows, slots, dim, paddedDim, weights, out, outAt + dim);
-    }
-  }
-
-  private static void accumulateFour(
-      MemorySegment values,
-      long[] rows,
-      int slots,
+      int[] slots,
+      int from,
+      int to,
       int dim,
       int paddedDim,
       float[] weights,
@@ -206,36 +229,23 @@ final class SlotKernelsF16 extends SlotKernels {
     FloatVector o31 = FloatVector.fromArray(F, out, at + 3 * paddedDim + Lanes.COUNT);
     FloatVector o32 = FloatVector.fromArray(F, out, at + 3 * paddedDim + 2 * Lanes.COUNT);
     FloatVector o33 = FloatVector.fromArray(F, out, at + 3 * paddedDim + 3 * Lanes.COUNT);
-    for (int slot = 0; slot < slots; slot++) {
-      long row = rows[slot] + 2L * dim;
+    for (int i = from; i < to; i++) {
+      long row = rows[i] + 2L * dim;
+      int slot = slots[i];
+      IntVector x0 = IntVector.fromMemorySegment(I, values, row, ORDER);
       FloatVector v0 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(S, values, row, ORDER)
-                      .convertShape(VectorOperators.S2I, I, 0))
-              .lanewise(VectorOperators.LSHL, 13)
+          x0.lanewise(VectorOperators.LSHL, 16)
+              .lanewise(VectorOperators.ASHR, 3)
               .and(BITS)
               .reinterpretAsFloats();
-      FloatVector v1 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(S, values, row + 2L * Lanes.COUNT, ORDER)
-                      .convertShape(VectorOperators.S2I, I, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(BITS)
-              .reinterpretAsFloats();
+      FloatVector v1 = x0.lanewise(VectorOperators.ASHR, 3).and(BITS).reinterpretAsFloats();
+      IntVector x1 = IntVector.fromMemorySegment(I, values, row + 4L * Lanes.COUNT, ORDER);
       FloatVector v2 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(S, values, row + 4L * Lanes.COUNT, ORDER)
-                      .convertShape(VectorOperators.S2I, I, 0))
-              .lanewise(VectorOperators.LSHL, 13)
+          x1.lanewise(VectorOperators.LSHL, 16)
+              .lanewise(VectorOperators.ASHR, 3)
               .and(BITS)
               .reinterpretAsFloats();
-      FloatVector v3 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(S, values, row + 6L * Lanes.COUNT, ORDER)
-                      .convertShape(VectorOperators.S2I, I, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(BITS)
-              .reinterpretAsFloats();
+      FloatVector v3 = x1.lanewise(VectorOperators.ASHR, 3).and(BITS).reinterpretAsFloats();
       FloatVector w0 = FloatVector.broadcast(F, weights[slot]);
       o00 = v0.fma(w0, o00);
       o01 = v1.fma(w0, o01);
@@ -275,40 +285,61 @@ final class SlotKernelsF16 extends SlotKernels {
     o33.intoArray(out, at + 3 * paddedDim + 3 * Lanes.COUNT);
   }
 
-  private static void accumulateOne(
+  @Override
+  int restDims() {
+    return 2 * Lanes.COUNT;
+  }
+
+  @Override
+  void addRest(
       MemorySegment values,
       long[] rows,
-      int slots,
+      int[] slots,
+      int from,
+      int to,
       int dim,
       int paddedDim,
       float[] weights,
       float[] out,
       int at) {
     FloatVector o00 = FloatVector.fromArray(F, out, at);
+    FloatVector o01 = FloatVector.fromArray(F, out, at + Lanes.COUNT);
     FloatVector o10 = FloatVector.fromArray(F, out, at + paddedDim);
+    FloatVector o11 = FloatVector.fromArray(F, out, at + paddedDim + Lanes.COUNT);
     FloatVector o20 = FloatVector.fromArray(F, out, at + 2 * paddedDim);
+    FloatVector o21 = FloatVector.fromArray(F, out, at + 2 * paddedDim + Lanes.COUNT);
     FloatVector o30 = FloatVector.fromArray(F, out, at + 3 * paddedDim);
-    for (int slot = 0; slot < slots; slot++) {
-      long row = rows[slot] + 2L * dim;
+    FloatVector o31 = FloatVector.fromArray(F, out, at + 3 * paddedDim + Lanes.COUNT);
+    for (int i = from; i < to; i++) {
+      long row = rows[i] + 2L * dim;
+      int slot = slots[i];
+      IntVector x0 = IntVector.fromMemorySegment(I, values, row, ORDER);
       FloatVector v0 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(S, values, row, ORDER)
-                      .convertShape(VectorOperators.S2I, I, 0))
-              .lanewise(VectorOperators.LSHL, 13)
+          x0.lanewise(VectorOperators.LSHL, 16)
+              .lanewise(VectorOperators.ASHR, 3)
               .and(BITS)
               .reinterpretAsFloats();
+      FloatVector v1 = x0.lanewise(VectorOperators.ASHR, 3).and(BITS).reinterpretAsFloats();
       FloatVector w0 = FloatVector.broadcast(F, weights[slot]);
       o00 = v0.fma(w0, o00);
+      o01 = v1.fma(w0, o01);
       FloatVector w1 = FloatVector.broadcast(F, weights[slot + CHUNK]);
       o10 = v0.fma(w1, o10);
+      o11 = v1.fma(w1, o11);
       FloatVector w2 = FloatVector.broadcast(F, weights[slot + 2 * CHUNK]);
       o20 = v0.fma(w2, o20);
+      o21 = v1.fma(w2, o21);
       FloatVector w3 = FloatVector.broadcast(F, weights[slot + 3 * CHUNK]);
       o30 = v0.fma(w3, o30);
+      o31 = v1.fma(w3, o31);
     }
     o00.intoArray(out, at);
+    o01.intoArray(out, at + Lanes.COUNT);
     o10.intoArray(out, at + paddedDim);
+    o11.intoArray(out, at + paddedDim + Lanes.COUNT);
     o20.intoArray(out, at + 2 * paddedDim);
+    o21.intoArray(out, at + 2 * paddedDim + Lanes.COUNT);
     o30.intoArray(out, at + 3 * paddedDim);
+    o31.intoArray(out, at + 3 * paddedDim + Lanes.COUNT);
   }
 }

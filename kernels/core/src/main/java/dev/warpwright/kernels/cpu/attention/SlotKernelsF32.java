@@ -37,114 +37,114 @@ final class SlotKernelsF32 extends SlotKernels {
   }
 
   @Override
-  float get(MemorySegment memory, long offset) {
-    return memory.get(ValueLayout.JAVA_FLOAT, offset);
+  int sumAt(int dim) {
+    return dim;
   }
 
   @Override
-  void put(MemorySegment memory, long offset, float value) {
-    memory.set(ValueLayout.JAVA_FLOAT, offset, value);
+  float get(MemorySegment memory, long word, int inWord) {
+    return memory.get(ValueLayout.JAVA_FLOAT, word);
   }
 
   @Override
-  void scores(
+  int word(float[] vector, int index) {
+    return Float.floatToRawIntBits(vector[index]);
+  }
+
+  @Override
+  boolean areFinite(int[] words, int count) {
+    int most = 0;
+    for (int i = 0; i < count; i++) {
+      most = Math.max(most, words[i] & 0x7fffffff);
+    }
+    return most < 0x7f800000;
+  }
+
+  @Override
+  void addProducts(
       MemorySegment keys,
       long[] blocks,
+      int block,
       int from,
-      int headDim,
+      int to,
       float[] q,
       int qAt,
       float[] scores) {
     for (int lane = 0; lane < Lanes.BLOCK; lane += Lanes.COUNT) {
-      long block0 = blocks[from + 0] + 4L * lane;
-      long block1 = blocks[from + 1] + 4L * lane;
-      long block2 = blocks[from + 2] + 4L * lane;
-      long block3 = blocks[from + 3] + 4L * lane;
-      FloatVector a0 = FloatVector.zero(F);
-      FloatVector a1 = FloatVector.zero(F);
-      FloatVector a2 = FloatVector.zero(F);
-      FloatVector a3 = FloatVector.zero(F);
-      FloatVector b0 = FloatVector.zero(F);
-      FloatVector b1 = FloatVector.zero(F);
-      FloatVector b2 = FloatVector.zero(F);
-      FloatVector b3 = FloatVector.zero(F);
-      FloatVector c0 = FloatVector.zero(F);
-      FloatVector c1 = FloatVector.zero(F);
-      FloatVector c2 = FloatVector.zero(F);
-      FloatVector c3 = FloatVector.zero(F);
-      FloatVector d0 = FloatVector.zero(F);
-      FloatVector d1 = FloatVector.zero(F);
-      FloatVector d2 = FloatVector.zero(F);
-      FloatVector d3 = FloatVector.zero(F);
-      for (int dim = 0; dim < headDim; dim++) {
-        long at = 64L * dim;
+      long block0 = blocks[block + 0] + 4L * lane;
+      long block1 = blocks[block + 1] + 4L * lane;
+      long block2 = blocks[block + 2] + 4L * lane;
+      long block3 = blocks[block + 3] + 4L * lane;
+      int at = block * Lanes.BLOCK + lane;
+      FloatVector a0 = FloatVector.fromArray(F, scores, at);
+      FloatVector a1 = FloatVector.fromArray(F, scores, at + CHUNK);
+      FloatVector a2 = FloatVector.fromArray(F, scores, at + 2 * CHUNK);
+      FloatVector a3 = FloatVector.fromArray(F, scores, at + 3 * CHUNK);
+      FloatVector b0 = FloatVector.fromArray(F, scores, at + Lanes.BLOCK);
+      FloatVector b1 = FloatVector.fromArray(F, scores, at + Lanes.BLOCK + CHUNK);
+      FloatVector b2 = FloatVector.fromArray(F, scores, at + Lanes.BLOCK + 2 * CHUNK);
+      FloatVector b3 = FloatVector.fromArray(F, scores, at + Lanes.BLOCK + 3 * CHUNK);
+      FloatVector c0 = FloatVector.fromArray(F, scores, at + 2 * Lanes.BLOCK);
+      FloatVector c1 = FloatVector.fromArray(F, scores, at + 2 * Lanes.BLOCK + CHUNK);
+      FloatVector c2 = FloatVector.fromArray(F, scores, at + 2 * Lanes.BLOCK + 2 * CHUNK);
+      FloatVector c3 = FloatVector.fromArray(F, scores, at + 2 * Lanes.BLOCK + 3 * CHUNK);
+      FloatVector d0 = FloatVector.fromArray(F, scores, at + 3 * Lanes.BLOCK);
+      FloatVector d1 = FloatVector.fromArray(F, scores, at + 3 * Lanes.BLOCK + CHUNK);
+      FloatVector d2 = FloatVector.fromArray(F, scores, at + 3 * Lanes.BLOCK + 2 * CHUNK);
+      FloatVector d3 = FloatVector.fromArray(F, scores, at + 3 * Lanes.BLOCK + 3 * CHUNK);
+      for (int dim = from; dim < to; dim++) {
+        long word = 64L * dim;
         FloatVector q0 = FloatVector.broadcast(F, q[qAt + 4 * dim]);
         FloatVector q1 = FloatVector.broadcast(F, q[qAt + 4 * dim + 1]);
         FloatVector q2 = FloatVector.broadcast(F, q[qAt + 4 * dim + 2]);
         FloatVector q3 = FloatVector.broadcast(F, q[qAt + 4 * dim + 3]);
-        FloatVector k0 = FloatVector.fromMemorySegment(F, keys, block0 + at, ORDER);
+        FloatVector k0 = FloatVector.fromMemorySegment(F, keys, block0 + word, ORDER);
         a0 = k0.fma(q0, a0);
         a1 = k0.fma(q1, a1);
         a2 = k0.fma(q2, a2);
         a3 = k0.fma(q3, a3);
-        FloatVector k1 = FloatVector.fromMemorySegment(F, keys, block1 + at, ORDER);
+        FloatVector k1 = FloatVector.fromMemorySegment(F, keys, block1 + word, ORDER);
         b0 = k1.fma(q0, b0);
         b1 = k1.fma(q1, b1);
         b2 = k1.fma(q2, b2);
         b3 = k1.fma(q3, b3);
-        FloatVector k2 = FloatVector.fromMemorySegment(F, keys, block2 + at, ORDER);
+        FloatVector k2 = FloatVector.fromMemorySegment(F, keys, block2 + word, ORDER);
         c0 = k2.fma(q0, c0);
         c1 = k2.fma(q1, c1);
         c2 = k2.fma(q2, c2);
         c3 = k2.fma(q3, c3);
-        FloatVector k3 = FloatVector.fromMemorySegment(F, keys, block3 + at, ORDER);
+        FloatVector k3 = FloatVector.fromMemorySegment(F, keys, block3 + word, ORDER);
         d0 = k3.fma(q0, d0);
         d1 = k3.fma(q1, d1);
         d2 = k3.fma(q2, d2);
         d3 = k3.fma(q3, d3);
       }
-      int to = from * Lanes.BLOCK + lane;
-      a0.intoArray(scores, to);
-      a1.intoArray(scores, to + CHUNK);
-      a2.intoArray(scores, to + 2 * CHUNK);
-      a3.intoArray(scores, to + 3 * CHUNK);
-      b0.intoArray(scores, to + Lanes.BLOCK);
-      b1.intoArray(scores, to + Lanes.BLOCK + CHUNK);
-      b2.intoArray(scores, to + Lanes.BLOCK + 2 * CHUNK);
-      b3.intoArray(scores, to + Lanes.BLOCK + 3 * CHUNK);
-      c0.intoArray(scores, to + 2 * Lanes.BLOCK);
-      c1.intoArray(scores, to + 2 * Lanes.BLOCK + CHUNK);
-      c2.intoArray(scores, to + 2 * Lanes.BLOCK + 2 * CHUNK);
-      c3.intoArray(scores, to + 2 * Lanes.BLOCK + 3 * CHUNK);
-      d0.intoArray(scores, to + 3 * Lanes.BLOCK);
-      d1.intoArray(scores, to + 3 * Lanes.BLOCK + CHUNK);
-      d2.intoArray(scores, to + 3 * Lanes.BLOCK + 2 * CHUNK);
-      d3.intoArray(scores, to + 3 * Lanes.BLOCK + 3 * CHUNK);
+      a0.intoArray(scores, at);
+      a1.intoArray(scores, at + CHUNK);
+      a2.intoArray(scores, at + 2 * CHUNK);
+      a3.intoArray(scores, at + 3 * CHUNK);
+      b0.intoArray(scores, at + Lanes.BLOCK);
+      b1.intoArray(scores, at + Lanes.BLOCK + CHUNK);
+      b2.intoArray(scores, at + Lanes.BLOCK + 2 * CHUNK);
+      b3.intoArray(scores, at + Lanes.BLOCK + 3 * CHUNK);
+      c0.intoArray(scores, at + 2 * Lanes.BLOCK);
+      c1.intoArray(scores, at + 2 * Lanes.BLOCK + CHUNK);
+      c2.intoArray(scores, at + 2 * Lanes.BLOCK + 2 * CHUNK);
+      c3.intoArray(scores, at + 2 * Lanes.BLOCK + 3 * CHUNK);
+      d0.intoArray(scores, at + 3 * Lanes.BLOCK);
+      d1.intoArray(scores, at + 3 * Lanes.BLOCK + CHUNK);
+      d2.intoArray(scores, at + 3 * Lanes.BLOCK + 2 * CHUNK);
+      d3.intoArray(scores, at + 3 * Lanes.BLOCK + 3 * CHUNK);
     }
   }
 
   @Override
-  void accumulate(
+  void addFour(
       MemorySegment values,
       long[] rows,
-      int slots,
-      int paddedDim,
-      float[] weights,
-      float[] out,
-      int outAt) {
-    int dim = 0;
-    for (; dim + 4 * Lanes.COUNT <= paddedDim; dim += 4 * Lanes.COUNT) {
-      accumulateFour(values, rows, slots, dim, paddedDim, weights, out, outAt + dim);
-    }
-    for (; dim < paddedDim; dim += Lanes.COUNT) {
-      accumulateOne(values, rows, slots, dim, paddedDim, weights, out, outAt + dim);
-    }
-  }
-
-  private static void accumulateFour(
-      MemorySegment values,
-      long[] rows,
-      int slots,
+      int[] slots,
+      int from,
+      int to,
       int dim,
       int paddedDim,
       float[] weights,
@@ -166,8 +166,9 @@ final class SlotKernelsF32 extends SlotKernels {
     FloatVector o31 = FloatVector.fromArray(F, out, at + 3 * paddedDim + Lanes.COUNT);
     FloatVector o32 = FloatVector.fromArray(F, out, at + 3 * paddedDim + 2 * Lanes.COUNT);
     FloatVector o33 = FloatVector.fromArray(F, out, at + 3 * paddedDim + 3 * Lanes.COUNT);
-    for (int slot = 0; slot < slots; slot++) {
-      long row = rows[slot] + 4L * dim;
+    for (int i = from; i < to; i++) {
+      long row = rows[i] + 4L * dim;
+      int slot = slots[i];
       FloatVector v0 = FloatVector.fromMemorySegment(F, values, row, ORDER);
       FloatVector v1 = FloatVector.fromMemorySegment(F, values, row + 4L * Lanes.COUNT, ORDER);
       FloatVector v2 = FloatVector.fromMemorySegment(F, values, row + 8L * Lanes.COUNT, ORDER);
@@ -211,10 +212,18 @@ final class SlotKernelsF32 extends SlotKernels {
     o33.intoArray(out, at + 3 * paddedDim + 3 * Lanes.COUNT);
   }
 
-  private static void accumulateOne(
+  @Override
+  int restDims() {
+    return Lanes.COUNT;
+  }
+
+  @Override
+  void addRest(
       MemorySegment values,
       long[] rows,
-      int slots,
+      int[] slots,
+      int from,
+      int to,
       int dim,
       int paddedDim,
       float[] weights,
@@ -224,8 +233,9 @@ final class SlotKernelsF32 extends SlotKernels {
     FloatVector o10 = FloatVector.fromArray(F, out, at + paddedDim);
     FloatVector o20 = FloatVector.fromArray(F, out, at + 2 * paddedDim);
     FloatVector o30 = FloatVector.fromArray(F, out, at + 3 * paddedDim);
-    for (int slot = 0; slot < slots; slot++) {
-      long row = rows[slot] + 4L * dim;
+    for (int i = from; i < to; i++) {
+      long row = rows[i] + 4L * dim;
+      int slot = slots[i];
       FloatVector v0 = FloatVector.fromMemorySegment(F, values, row, ORDER);
       FloatVector w0 = FloatVector.broadcast(F, weights[slot]);
       o00 = v0.fma(w0, o00);

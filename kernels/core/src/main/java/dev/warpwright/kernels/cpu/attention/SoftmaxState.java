@@ -13,6 +13,7 @@ final class SoftmaxState {
    * @param most the largest logit
    * @param sum Σ exp(logit − most)
    * @param values Σ exp(logit − most) · value, from {@code at} on, before {@code scale}
+   * @param kernels say where an element stands in {@code values}
    * @param entry number of the (token, query head)
    * @param lse empty when not needed
    */
@@ -21,6 +22,7 @@ final class SoftmaxState {
       float sum,
       float[] values,
       int at,
+      SlotKernels kernels,
       float scale,
       int headDim,
       long entry,
@@ -31,7 +33,7 @@ final class SoftmaxState {
       out.set(
           ValueLayout.JAVA_FLOAT_UNALIGNED,
           (entry * headDim + dim) * Float.BYTES,
-          empty ? 0 : values[at + dim] * scale / sum);
+          empty ? 0 : values[at + kernels.sumAt(dim)] * scale / sum);
     }
     if (lse.byteSize() > 0) {
       lse.set(
