@@ -21,10 +21,11 @@ final class SlotChunk {
   private final SlotKernels packedKernels = new SlotKernelsF32();
   private final int headDim;
 
+  /** Keys of all slots, or the blocks that they are in. */
   private final long[] keys = new long[CHUNK];
+
   private final long[] values = new long[CHUNK];
   private final int[] positions = new int[CHUNK];
-  private final long[] keyBlocks = new long[CHUNK / BLOCK];
   private final long[] packedBlocks = new long[CHUNK / BLOCK];
 
   // Values in the order in which they are added: the first of each block, the second of each, …
@@ -71,16 +72,21 @@ final class SlotChunk {
       int page = batch.page(row, index);
       int n = Math.min(pageSize - inPage, count - done);
       wild |= pool.isWild(page);
+      MemorySegment.copy(
+          pool.pages(), ValueLayout.JAVA_INT, layout.position(page, inPage), positions, done, n);
+      long value = layout.value(page, inPage);
       for (int i = 0; i < n; i++) {
-        int slot = inPage + i;
-        int position = pool.pages().get(ValueLayout.JAVA_INT, layout.position(page, slot));
-        positions[done + i] = position;
-        keys[done + i] = layout.key(page, slot);
-        values[done + i] = layout.value(page, slot);
-        leastPosition = Math.min(leastPosition, position);
-        mostPosition = Math.max(mostPosition, position);
+        values[done + i] = value + (long) i * layout.rowBytes();
+      }
+      int keyStep = layout.blocked() ? BLOCK : 1;
+      for (int i = 0; i < n; i += keyStep) {
+        keys[(done + i) / keyStep] = layout.key(page, inPage + i);
       }
       done += n;
+    }
+    for (int i = 0; i < count; i++) {
+      leastPosition = Math.min(leastPosition, positions[i]);
+      mostPosition = Math.max(mostPosition, positions[i]);
     }
     for (int i = count; i < paddedSlots(); i++) {
       positions[i] = Integer.MAX_VALUE;
@@ -105,9 +111,7 @@ final class SlotChunk {
     // The kernel takes several blocks at a time: the last one fills up the list, its repeated
     // results are not looked at.
     int blocks = paddedSlots() / BLOCK;
-    for (int block = 0; block < keyBlocks.length; block++) {
-      keyBlocks[block] = keys[Math.min(block, blocks - 1) * BLOCK];
-    }
+    Arrays.fill(keys, blocks, CHUNK / BLOCK, keys[blocks - 1]);
   }
 
   private boolean isPacked() {
@@ -115,12 +119,14 @@ final class SlotChunk {
   }
 
   private void pack(int slot) {
+    long from =
+        layout.blocked() ? keys[slot / BLOCK] + (long) (slot % BLOCK) * KvLayout.WORD : keys[slot];
     long to = packedBlocks[slot / BLOCK] + (long) (slot % BLOCK) * Float.BYTES;
     for (int dim = 0; dim < headDim; dim++) {
       packed.set(
           ValueLayout.JAVA_FLOAT,
           to + (long) dim * BLOCK * Float.BYTES,
-          get(keys[slot], layout.keyStride(), dim));
+          get(from, layout.keyStride(), dim));
     }
   }
 
@@ -166,7 +172,7 @@ final class SlotChunk {
     if (isPacked()) {
       packedKernels.scores(packed, packedBlocks, blocks, headDim, queries, at, scores);
     } else {
-      kernels.scores(pool.pages(), keyBlocks, blocks, headDim, queries, at, scores);
+      kernels.scores(pool.pages(), keys, blocks, headDim, queries, at, scores);
     }
   }
 

@@ -21,8 +21,8 @@ abstract class SlotKernels {
   /** Slots between two columns of an array of scores: the most that are worked on together. */
   static final int CHUNK = 8 * Lanes.BLOCK;
 
-  /** Elements of a key that are read before the next blocks' turn; divides any headDim. */
-  private static final int TURN_DIMS = 8;
+  /** Elements of a key that are read before the next blocks' turn. */
+  private static final int TURN_DIMS = 16;
 
   /** Values that are added up in registers before the next elements' turn. */
   private static final int TURN_SLOTS = 16;
@@ -72,8 +72,9 @@ abstract class SlotKernels {
       int qAt,
       float[] scores) {
     for (int dim = 0; dim < headDim; dim += TURN_DIMS) {
+      int to = Math.min(headDim, dim + TURN_DIMS);
       for (int block = 0; block < count; block += STREAMS) {
-        addProducts(keys, blocks, block, dim, dim + TURN_DIMS, q, qAt, scores);
+        addProducts(keys, blocks, block, dim, to, q, qAt, scores);
       }
     }
   }
