@@ -1,17 +1,25 @@
 package dev.warpwright.testkit.attention;
 
+import static dev.warpwright.kernels.DType.F16;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AppendKv;
+import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.Rope;
 import dev.warpwright.testkit.AppendKvContract;
+import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.ContractTest;
 import dev.warpwright.testkit.Repeats;
+import java.lang.foreign.MemorySegment;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class AppendKvContractTest extends ContractTest {
@@ -95,6 +103,50 @@ class AppendKvContractTest extends ContractTest {
       assertArrayEquals(
           new float[] {1, 1 + 0x1p-9f, 65_504, Float.POSITIVE_INFINITY, 0, 0x1p-23f, -0f, 0},
           f.keys(0).toFloats());
+    }
+  }
+
+  @Test
+  void sameBitsInAnyBatchWithAnyThreads() {
+    int tokens = 60;
+    CaseRandom random = new CaseRandom(6);
+    Tensor k = Tensor.wrap(random.normals(tokens * 64, 1), tokens, 1, 64);
+    Tensor v = Tensor.wrap(random.normals(tokens * 64, 1), tokens, 1, 64);
+    Repeats.assertSameBits((device, from, to) -> stored(device, k, v, from, to), tokens);
+  }
+
+  /** Pages of 16 slots, one for each token; keys, then values. */
+  private static Tensor stored(KernelDevice device, Tensor k, Tensor v, int from, int to) {
+    int count = to - from;
+    Heads heads = new Heads(1, 1, 1, 64);
+    KvPoolSpec spec = new KvPoolSpec(count, 16, 64, F16);
+    PageTables tables = new PageTables(1, 1, 16).begin(count);
+    for (int i = 0; i < count; i++) {
+      tables.request(1, 1000 + from + i);
+    }
+    for (int i = 0; i < count; i++) {
+      tables.row(1 + (from + i) % 16, new int[] {i}, 0, 1);
+    }
+    try (KvPool pool = device.attention().pool(spec);
+        AppendKv plan =
+            device
+                .attention()
+                .appendKv(
+                    new AppendKvSpec(heads, spec, count, count, Rope.rotateHalf(64, 1e4)), pool)) {
+      plan.update(tables);
+      plan.run(0, k.slice(from, to), v.slice(from, to));
+      Tensor keys = Tensor.wrap(MemorySegment.ofArray(new byte[count * 2048]), F16, count, 16, 64);
+      Tensor values =
+          Tensor.wrap(MemorySegment.ofArray(new byte[count * 2048]), F16, count, 16, 64);
+      Tensor positions = Tensor.wrap(new int[count * 16], count, 16);
+      pool.exportPages(IntStream.range(0, count).toArray(), keys, values, positions);
+      Tensor all = Tensor.wrap(MemorySegment.ofArray(new byte[count * 4096]), F16, count, 2, 1024);
+      for (int i = 0; i < count; i++) {
+        MemorySegment row = all.row(i).segment();
+        row.asSlice(0, 2048).copyFrom(keys.row(i).segment());
+        row.asSlice(2048).copyFrom(values.row(i).segment());
+      }
+      return all;
     }
   }
 
