@@ -63,9 +63,10 @@ __device__ void append_kv(const Pool<T> &pool, const PageTable &table, const Tok
            unsigned pageFactor, int pageShift, const int *lengths, const int *starts,              \
            const int *pages, const Token *tokens, const float *rotation, int rotaryDim,            \
            int interleaved, const float *k, const float *v, int kvHeads, long long heads) {        \
-    append_kv<TYPE>({keys, values, positions, headPages, headDim, {pageSize, pageFactor, pageShift}}, \
-                    {lengths, starts, pages}, tokens, {rotation, rotaryDim, interleaved}, k, v,    \
-                    kvHeads, heads);                                                               \
+    append_kv<TYPE>(                                                                               \
+        {keys, values, positions, headPages, headDim, {pageSize, pageFactor, pageShift}},          \
+        {lengths, starts, pages}, tokens, {rotation, rotaryDim, interleaved}, k, v, kvHeads,       \
+        heads);                                                                                    \
   }
 
 APPEND_KV(append_kv_f32, float)

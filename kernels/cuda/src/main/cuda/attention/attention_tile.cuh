@@ -2,27 +2,30 @@
 // whose rows are (token, query head of the group) pairs that see the same keys and values.
 //
 // The matrix units take TF32, 11 significant bits; the contract wants F32. So queries, weights and
-// F32 keys and values are split into a high and a low part, which leaves an error of 2^-22; F16 keys
-// and values fit as they are. A split infinity is a NaN: logits that are NaN are summed again
+// F32 keys and values are split into a high and a low part, which leaves an error of 2^-22; F16
+// keys and values fit as they are. A split infinity is a NaN: logits that are NaN are summed again
 // without matrix instructions, and so are values that are not finite.
 //
 // Elements are dealt to the lanes so that they load 8 or 16 bytes at a time without bank conflicts:
 // the order inside a sum of products is free as long as both factors agree. With g = lane / 4 and
-// t = lane % 4, lane (g, t) holds the query and key elements 4t to 4t + 3 of each 16, and the values
-// g * VECTOR and up of each 8 * VECTOR. Column n of a tile of logits is slot slot_of_column(n).
+// t = lane % 4, lane (g, t) holds the query and key elements 4t to 4t + 3 of each 16, and the
+// values g * VECTOR and up of each 8 * VECTOR. Column n of a tile of logits is slot
+// slot_of_column(n).
 #pragma once
 
 #include "attention/pages.cuh"
 
-template <typename T, int D> struct TileLayout {
+// The warps of a block have 16 rows each and all slots of a stage, or, SPLIT, the same 16 rows and
+// 8 of the slots each, until their states are merged.
+template <typename T, int D, bool SPLIT> struct TileLayout {
   static constexpr int VECTOR = 16 / sizeof(T);
   static constexpr int WARPS = D <= 128 ? 4 : 2;
   static constexpr int THREADS = 32 * WARPS;
-  static constexpr int ROWS = 16 * WARPS;
+  static constexpr int ROWS = SPLIT ? 16 : 16 * WARPS;
   static constexpr int ROW_BYTES = D * sizeof(T);
   // Of a stage: two stages fit beside the queries, and with D = 256 registers are short.
-  static constexpr int SLOTS = D > 128 ? 8 : ROW_BYTES <= 256 ? 32 : 16;
-  static constexpr int TILES = SLOTS / 8;
+  static constexpr int SLOTS = SPLIT ? 8 * WARPS : D > 128 ? 8 : ROW_BYTES <= 256 ? 32 : 16;
+  static constexpr int TILES = SPLIT ? 1 : SLOTS / 8; // of 8 slots, of a warp
   // Strides that spread neighbouring rows over the banks.
   static constexpr int QUERY_STRIDE = D + 16;
   static constexpr int SLOT_STRIDE = D + 32 / sizeof(T);
@@ -31,6 +34,10 @@ template <typename T, int D> struct TileLayout {
   // Dynamic shared memory: queries, then two stages of keys and values.
   static constexpr int QUERY_BYTES = ROWS * QUERY_STRIDE * 4;
   static constexpr int STAGE_ELEMENTS = SLOTS * SLOT_STRIDE;
+
+  static __device__ int warp() { return threadIdx.x / 32; }
+  static __device__ int first_row() { return SPLIT ? 0 : 16 * warp(); }
+  static __device__ int first_slot() { return SPLIT ? 8 * warp() : 0; }
 };
 
 struct Split {
@@ -97,8 +104,8 @@ struct TileRows {
 };
 
 // Tiles of slots of which some row sees something.
-template <typename T, int D> struct TileFinder {
-  using L = TileLayout<T, D>;
+template <typename T, int D, bool SPLIT> struct TileFinder {
+  using L = TileLayout<T, D, SPLIT>;
   const int *pages;
   int end;
   int least; // positions of the first and the last query
@@ -129,11 +136,11 @@ template <typename T, int D> struct TileFinder {
   }
 };
 
-template <typename T, int D>
-__device__ void fetch_tile(const Pool<T> &pool, const TileFinder<T, D> &finder, T *keys,
+template <typename T, int D, bool SPLIT>
+__device__ void fetch_tile(const Pool<T> &pool, const TileFinder<T, D, SPLIT> &finder, T *keys,
                            T *values) {
-  using L = TileLayout<T, D>;
-#pragma unroll
+  using L = TileLayout<T, D, SPLIT>;
+#pragma unroll 4
   for (int i = 0; i < L::COPIES; i++) {
     int copy = i * L::THREADS + threadIdx.x;
     int slot = copy / (D / L::VECTOR);
@@ -147,17 +154,21 @@ __device__ void fetch_tile(const Pool<T> &pool, const TileFinder<T, D> &finder, 
 }
 
 // What a warp carries from tile to tile for rows g and g + 8: [row half].
-template <typename T, int D> struct TileState {
-  using L = TileLayout<T, D>;
+template <typename T, int D, bool SPLIT> struct TileState {
+  using L = TileLayout<T, D, SPLIT>;
   float most[2];
-  float sum[2];      // of the lane's columns only
-  float out[D / 8][4]; // [block * VECTOR + j]: rows g, g, g + 8, g + 8 and elements dim(), dim() + VECTOR
+  float sum[2];        // of the lane's columns only
+  float out[D / 8][4]; // [block * VECTOR + j][2 * row half + element half]
 
-  // First of the elements of a block that the lane holds, VECTOR of them in [..][0] and [..][2].
+  // First of the elements of a block that the lane holds, VECTOR of them in each half.
   static __device__ int dim(int block) {
     return (8 * block + 2 * (threadIdx.x % 4)) * L::VECTOR;
   }
 };
+
+// Logits, then weights, of the warp's tiles: columns 2t and 2t + 1 of row g, then of row g + 8.
+template <typename T, int D, bool SPLIT>
+using TileWeights = float[TileLayout<T, D, SPLIT>::TILES][4];
 
 template <typename T> __device__ Floats<4> load_elements4(const T *from) {
   Elements<T, 4> raw = *reinterpret_cast<const Elements<T, 4> *>(from);
@@ -175,10 +186,10 @@ __device__ float dot(const float *query, const T *key) {
 }
 
 // Logits of the warp's 16 rows and the tile's slots.
-template <typename T, int D>
+template <typename T, int D, bool SPLIT>
 __device__ void tile_logits(const float *queries, const T *keys,
-                            float (&logits)[TileLayout<T, D>::TILES][4]) {
-  using L = TileLayout<T, D>;
+                            TileWeights<T, D, SPLIT> &logits) {
+  using L = TileLayout<T, D, SPLIT>;
   int g = threadIdx.x % 32 / 4;
   int t = threadIdx.x % 4;
   const float *upper = queries + g * L::QUERY_STRIDE;
@@ -220,11 +231,11 @@ __device__ void tile_logits(const float *queries, const T *keys,
 }
 
 // Turns logits into weights relative to the new maximum, and scales what was summed so far.
-template <typename T, int D>
-__device__ void tile_softmax(const TileFinder<T, D> &finder, const Masking &masking,
-                             const int (&queries)[2], float (&logits)[TileLayout<T, D>::TILES][4],
-                             TileState<T, D> &state) {
-  using L = TileLayout<T, D>;
+template <typename T, int D, bool SPLIT>
+__device__ void tile_softmax(const TileFinder<T, D, SPLIT> &finder, const Masking &masking,
+                             const int (&queries)[2], TileWeights<T, D, SPLIT> &logits,
+                             TileState<T, D, SPLIT> &state) {
+  using L = TileLayout<T, D, SPLIT>;
   int t = threadIdx.x % 4;
   float most[2] = {state.most[0], state.most[1]};
 #pragma unroll
@@ -236,7 +247,7 @@ __device__ void tile_softmax(const TileFinder<T, D> &finder, const Masking &mask
     if (!finder.whole) {
 #pragma unroll
       for (int odd = 0; odd < 2; odd++) {
-        int slot = 8 * n + slot_of_column(2 * t + odd);
+        int slot = L::first_slot() + 8 * n + slot_of_column(2 * t + odd);
         int position = __shfl_sync(WARP, finder.position, slot);
         bool there = finder.visible >> slot & 1;
 #pragma unroll
@@ -277,10 +288,10 @@ __device__ void tile_softmax(const TileFinder<T, D> &finder, const Masking &mask
 }
 
 // Adds weights times values that are not finite, one by one: a weight of 0 must not meet them.
-template <typename T, int D>
-__device__ void add_special(const float (&weights)[TileLayout<T, D>::TILES][4], const T *values,
-                            TileState<T, D> &state) {
-  using L = TileLayout<T, D>;
+template <typename T, int D, bool SPLIT>
+__device__ void add_special(const TileWeights<T, D, SPLIT> &weights, const T *values,
+                            TileState<T, D, SPLIT> &state) {
+  using L = TileLayout<T, D, SPLIT>;
   int lane = threadIdx.x % 32;
   float tile[L::TILES][4]; // the tile of the round in front: no index into registers
 #pragma unroll
@@ -291,7 +302,7 @@ __device__ void add_special(const float (&weights)[TileLayout<T, D>::TILES][4], 
     }
   }
 #pragma unroll 1
-  for (int slot = 0; slot < L::SLOTS; slot++) {
+  for (int slot = 0; slot < 8 * L::TILES; slot++) {
     int odd = slot % 8 / 4;
     int from = lane / 4 * 4 + (slot + 2 * odd) % 4;
     float upper = __shfl_sync(WARP, odd ? tile[0][1] : tile[0][0], from);
@@ -320,10 +331,10 @@ __device__ void add_special(const float (&weights)[TileLayout<T, D>::TILES][4], 
   }
 }
 
-template <typename T, int D>
-__device__ void add_values(const float (&weights)[TileLayout<T, D>::TILES][4], const T *values,
-                           TileState<T, D> &state) {
-  using L = TileLayout<T, D>;
+template <typename T, int D, bool SPLIT>
+__device__ void add_values(const TileWeights<T, D, SPLIT> &weights, const T *values,
+                           TileState<T, D, SPLIT> &state) {
+  using L = TileLayout<T, D, SPLIT>;
   int g = threadIdx.x % 32 / 4;
   int t = threadIdx.x % 4;
 #pragma unroll
@@ -346,17 +357,59 @@ __device__ void add_values(const float (&weights)[TileLayout<T, D>::TILES][4], c
   }
 }
 
-// Attention of the block's rows, whose queries lie in shared memory, scaled, over slots begin to end
-// of a row of the page table.
-template <typename T, int D>
+// Adds the states of the other warps to that of the first, in their order.
+template <typename T, int D, bool SPLIT>
+__device__ void merge_warps(TileState<T, D, SPLIT> &state, T *stages) {
+  using L = TileLayout<T, D, SPLIT>;
+  constexpr int STATE = D / 8 + 1;
+  static_assert(L::THREADS * STATE * 16 <= 4 * L::STAGE_ELEMENTS * sizeof(T),
+                "the states take the place of the stages");
+  Floats<4> *states = reinterpret_cast<Floats<4> *>(stages) + threadIdx.x % 32;
+  if (L::warp() > 0) {
+    Floats<4> *to = states + L::warp() * STATE * 32;
+    to[0] = Floats<4>{state.most[0], state.sum[0], state.most[1], state.sum[1]};
+#pragma unroll
+    for (int block = 0; block < D / 8; block++) {
+      to[32 * (block + 1)] = Floats<4>{state.out[block][0], state.out[block][1],
+                                       state.out[block][2], state.out[block][3]};
+    }
+  }
+  __syncthreads();
+  for (int warp = 1; warp < L::WARPS && L::warp() == 0; warp++) {
+    const Floats<4> *from = states + warp * STATE * 32;
+    Floats<4> other = from[0];
+    float keep[2];
+    float add[2];
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      float most = fmaxf(state.most[half], other.value[2 * half]);
+      keep[half] = weight(state.most[half], most);
+      add[half] = weight(other.value[2 * half], most);
+      state.most[half] = most;
+      state.sum[half] = state.sum[half] * keep[half] + other.value[2 * half + 1] * add[half];
+    }
+#pragma unroll
+    for (int block = 0; block < D / 8; block++) {
+      Floats<4> out = from[32 * (block + 1)];
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        state.out[block][i] = state.out[block][i] * keep[i / 2] + out.value[i] * add[i / 2];
+      }
+    }
+  }
+}
+
+// Attention of the block's rows, whose queries lie in shared memory, scaled, over slots begin to
+// end of a row of the page table.
+template <typename T, int D, bool SPLIT>
 __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int end,
                              const TileRows &rows, const Masking &masking, const float *queries,
-                             T *stages, TileState<T, D> &state) {
-  using L = TileLayout<T, D>;
-  int warpRow = threadIdx.x / 32 * 16;
+                             T *stages, TileState<T, D, SPLIT> &state) {
+  using L = TileLayout<T, D, SPLIT>;
+  int warpRow = L::first_row();
   int g = threadIdx.x % 32 / 4;
   const int positions[2] = {rows.position(warpRow + g), rows.position(warpRow + g + 8)};
-  TileFinder<T, D> finder{row.pages, end, rows.position(0), rows.position(rows.count - 1)};
+  TileFinder<T, D, SPLIT> finder{row.pages, end, rows.position(0), rows.position(rows.count - 1)};
   bool mine = warpRow < rows.count;
 #pragma unroll
   for (int half = 0; half < 2; half++) {
@@ -376,7 +429,7 @@ __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int
   }
   commit_copies();
   for (int stage = 0; finder.start < end; stage ^= 1) {
-    TileFinder<T, D> current = finder;
+    TileFinder<T, D, SPLIT> current = finder;
     T *keys = stages + 2 * stage * L::STAGE_ELEMENTS;
     T *values = keys + L::STAGE_ELEMENTS;
     finder.find(pool, masking, current.start + L::SLOTS);
@@ -387,21 +440,22 @@ __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int
     commit_copies();
     await_copies<1>();
     bool found = false;
-#pragma unroll
+#pragma unroll 4
     for (int i = 0; i < L::COPIES; i++) {
       int copy = i * L::THREADS + threadIdx.x;
       found |= special<T>(*reinterpret_cast<const uint4 *>(
           values + copy / (D / L::VECTOR) * L::SLOT_STRIDE + copy % (D / L::VECTOR) * L::VECTOR));
     }
     bool infinities = __syncthreads_or(found);
-    float weights[L::TILES][4];
+    TileWeights<T, D, SPLIT> weights;
     if (mine) {
-      tile_logits<T, D>(queries + warpRow * L::QUERY_STRIDE, keys, weights);
+      tile_logits<T, D, SPLIT>(queries + warpRow * L::QUERY_STRIDE,
+                               keys + L::first_slot() * L::SLOT_STRIDE, weights);
       tile_softmax(current, masking, positions, weights, state);
     }
     if (infinities) {
       if (mine) {
-        add_special(weights, values, state);
+        add_special(weights, values + L::first_slot() * L::SLOT_STRIDE, state);
       }
       __syncthreads();
       for (int i = threadIdx.x; i < L::SLOTS * D; i += L::THREADS) {
@@ -413,7 +467,7 @@ __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int
       __syncthreads();
     }
     if (mine) {
-      add_values(weights, values, state);
+      add_values(weights, values + L::first_slot() * L::SLOT_STRIDE, state);
     }
     __syncthreads();
   }
@@ -421,5 +475,8 @@ __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int
   for (int half = 0; half < 2; half++) {
     state.sum[half] += __shfl_xor_sync(WARP, state.sum[half], 1);
     state.sum[half] += __shfl_xor_sync(WARP, state.sum[half], 2);
+  }
+  if constexpr (SPLIT) {
+    merge_warps(state, stages);
   }
 }

@@ -10,8 +10,8 @@ struct Merge {
 };
 
 extern "C" __global__ void __launch_bounds__(128)
-    paged_decode_merge(const Merge *merges, const float *stateOut, const float *stateLse, float *out,
-                       float *lse, int group, int headDim) {
+    paged_decode_merge(const Merge *merges, const float *stateOut, const float *stateLse,
+                       float *out, float *lse, int group, int headDim) {
   int lane = threadIdx.x;
   int head = blockIdx.y * blockDim.y + threadIdx.y;
   if (head >= group) {

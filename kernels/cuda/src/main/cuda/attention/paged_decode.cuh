@@ -1,6 +1,7 @@
-// Attention of one query token a request. A block takes one chunk of the slots of one row for all
-// query heads of the group, so keys and values are read once. Chunks depend on the row's length
-// only; the states of a row with several are merged by a second kernel, in their order.
+// Attention of one query token a request, for groups of up to 4 query heads; larger ones multiply
+// matrices, see paged_prefill.cuh. A block takes one chunk of the slots of one row for all query
+// heads of the group, so keys and values are read once. Chunks depend on the row's length only; the
+// states of a row with several are merged by a second kernel, in their order.
 //
 // LANES neighbouring threads hold one key, 16 bytes each, and a thread holds its part of SLOTS keys
 // at once. Keys and values pass through shared memory only to be under way while the slots before
@@ -9,7 +10,7 @@
 
 #pragma once
 
-#include "attention/pages.cuh"
+#include "attention/paged_prefill.cuh"
 
 namespace {
 
@@ -17,26 +18,10 @@ constexpr int THREADS = 128;
 constexpr int STAGES = 2;
 constexpr int COPIES = 4; // of 16 bytes, of keys and of values, of a thread in a stage
 
-// The share of the work: a row of the layer, and which chunk of its slots.
-struct Item {
+// What a block computes: a chunk of the slots of a row of the layer.
+struct Chunk {
   int row;
-  int chunk;
-};
-
-struct Query {
-  const float *q;
-  const int *positions;
-  float scale;
-  int kvHeads;
-  int group;
-};
-
-// Where results go: out and lse for rows with one chunk, states[item] for all others.
-struct Results {
-  float *out;
-  float *lse; // may be null
-  float *stateOut;
-  float *stateLse;
+  int index;
 };
 
 template <typename T, int D> struct Layout {
@@ -190,7 +175,7 @@ __device__ void attend(const uint4 (*stage)[COPIES][THREADS], const Floats<4> *q
 }
 
 template <typename T, int D, int GROUP>
-__device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const Item *items,
+__device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const Chunk *chunks,
                              int chunkSlots, const Query &query, const Rope &rope,
                              const Masking &masking, const Results &results) {
   using L = Layout<T, D>;
@@ -201,9 +186,9 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   __shared__ float mosts[GROUP][L::PARTS];
   __shared__ float sums[GROUP][L::PARTS];
 
-  Item item = items[blockIdx.x];
-  int request = item.row / query.kvHeads;
-  int firstHead = item.row % query.kvHeads * query.group;
+  Chunk chunk = chunks[blockIdx.x];
+  int request = chunk.row / query.kvHeads;
+  int firstHead = chunk.row % query.kvHeads * query.group;
   const float *q =
       query.q + ((long long)request * query.kvHeads * query.group + firstHead) * pool.headDim;
   for (int i = threadIdx.x; i < GROUP * D / 4; i += THREADS) {
@@ -223,8 +208,8 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
 
   int lane = threadIdx.x % L::LANES;
   int part = threadIdx.x / L::LANES;
-  Row row = table.row(item.row);
-  int begin = item.chunk * chunkSlots;
+  Row row = table.row(chunk.row);
+  int begin = chunk.index * chunkSlots;
   int end = min(row.length - begin, chunkSlots) + begin;
   int position = query.positions[request];
   Finder<T, D> finder{pool, row, end, masking.first(position), masking.last(position)};
@@ -278,7 +263,7 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   }
   __syncthreads();
   bool whole = row.length <= chunkSlots;
-  long long head0 = whole ? (long long)item.row * query.group : (long long)blockIdx.x * query.group;
+  long long head0 = (whole ? chunk.row : (long long)blockIdx.x) * query.group;
   float *out = (whole ? results.out : results.stateOut) + head0 * pool.headDim;
   float *lse = whole ? results.lse : results.stateLse;
   for (int i = threadIdx.x; i < query.group * D / 4; i += THREADS) {
@@ -321,13 +306,13 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   extern "C" __global__ void __launch_bounds__(THREADS)                                            \
       NAME(TYPE *keys, TYPE *values, int *positions, int headPages, int headDim, int pageSize,     \
            unsigned pageFactor, int pageShift, const int *lengths, const int *starts,              \
-           const int *pages, const Item *items, int chunkSlots, const float *q,                    \
+           const int *pages, const Chunk *chunks, int chunkSlots, const float *q,                  \
            const int *queryPositions, float scale, int kvHeads, int group, const float *rotation,  \
            int rotaryDim, int interleaved, int causal, int window, float softCap, float *out,      \
            float *lse, float *stateOut, float *stateLse) {                                         \
     paged_decode<TYPE, DIM, GROUP>(                                                                \
         {keys, values, positions, headPages, headDim, {pageSize, pageFactor, pageShift}},          \
-        {lengths, starts, pages}, items, chunkSlots, {q, queryPositions, scale, kvHeads, group},   \
+        {lengths, starts, pages}, chunks, chunkSlots, {q, queryPositions, scale, kvHeads, group},  \
         {rotation, rotaryDim, interleaved}, {causal, window, softCap},                             \
         {out, lse, stateOut, stateLse});                                                           \
   }
@@ -335,4 +320,4 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   PAGED_DECODE(NAME##_g1, TYPE, DIM, 1)                                                            \
   PAGED_DECODE(NAME##_g2, TYPE, DIM, 2)                                                            \
   PAGED_DECODE(NAME##_g4, TYPE, DIM, 4)                                                            \
-  PAGED_DECODE(NAME##_g8, TYPE, DIM, 8)
+  PAGED_PREFILL(NAME##_tile, TYPE, DIM, true)

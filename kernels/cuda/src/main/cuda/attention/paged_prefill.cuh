@@ -1,7 +1,8 @@
 // Attention of several query tokens a request. The (token, query head) pairs of a kv head are the
-// rows of a matrix product, token by token, so that a group shares keys and values; a block takes as
-// many rows as its warps hold and walks over the slots that some of them see. A decode step with a
-// large group is the same with one token a request and several chunks of slots.
+// rows of a matrix product, token by token, so that a group shares keys and values; a block takes
+// as many rows as its warps hold and walks over the slots that some of them see. A decode step with
+// a large group is the same with one token a request and several chunks of slots; when the rows are
+// few the warps split the slots instead.
 
 #pragma once
 
@@ -17,22 +18,6 @@ struct Item {
   int tokens;     // of the request
   int chunk;      // of the slots
   int state;      // index of the first row's state, when there are several chunks
-};
-
-struct Query {
-  const float *q;
-  const int *positions;
-  float scale;
-  int kvHeads;
-  int group;
-};
-
-// Where results go: out and lse for page table rows with one chunk, states for all others.
-struct Results {
-  float *out;
-  float *lse; // may be null
-  float *stateOut;
-  float *stateLse;
 };
 
 // What an item means. Worked out at the beginning and again at the end: registers are short.
@@ -58,10 +43,10 @@ struct Share {
   }
 };
 
-template <typename T, int D>
+template <typename T, int D, bool SPLIT>
 __device__ void load_queries(const Share &share, const Query &query, const Rope &rope, int headDim,
                              float *queries) {
-  using L = TileLayout<T, D>;
+  using L = TileLayout<T, D, SPLIT>;
   for (int i = threadIdx.x; i < L::ROWS * D / 4; i += L::THREADS) {
     int row = i / (D / 4);
     int dim = i % (D / 4) * 4;
@@ -78,10 +63,10 @@ __device__ void load_queries(const Share &share, const Query &query, const Rope 
   __syncthreads();
 }
 
-template <typename T, int D>
-__device__ void store_results(const Share &share, bool whole, const TileState<T, D> &state,
+template <typename T, int D, bool SPLIT>
+__device__ void store_results(const Share &share, bool whole, const TileState<T, D, SPLIT> &state,
                               const Results &results, int headDim) {
-  using L = TileLayout<T, D>;
+  using L = TileLayout<T, D, SPLIT>;
   float *out = whole ? results.out : results.stateOut;
   float *lse = whole ? results.lse : results.stateLse;
 #pragma unroll
@@ -114,18 +99,18 @@ __device__ void store_results(const Share &share, bool whole, const TileState<T,
   }
 }
 
-template <typename T, int D>
+template <typename T, int D, bool SPLIT>
 __device__ void paged_prefill(const Pool<T> &pool, const PageTable &table, const Item *items,
                               int chunkSlots, const Query &query, const Rope &rope,
                               const Masking &masking, const Results &results) {
-  using L = TileLayout<T, D>;
+  using L = TileLayout<T, D, SPLIT>;
   extern __shared__ __align__(16) unsigned char shared[];
   float *queries = reinterpret_cast<float *>(shared);
   T *stages = reinterpret_cast<T *>(shared + L::QUERY_BYTES);
-  TileState<T, D> state;
+  TileState<T, D, SPLIT> state;
   {
     Share share(items, query, L::ROWS);
-    load_queries<T, D>(share, query, rope, pool.headDim, queries);
+    load_queries<T, D, SPLIT>(share, query, rope, pool.headDim, queries);
     Row row = table.row(share.item.row);
     int begin = share.item.chunk * chunkSlots;
     int end = min(row.length - begin, chunkSlots) + begin;
@@ -139,15 +124,15 @@ __device__ void paged_prefill(const Pool<T> &pool, const PageTable &table, const
 
 } // namespace
 
-#define PAGED_PREFILL(NAME, TYPE, DIM)                                                             \
-  extern "C" __global__ void __launch_bounds__((TileLayout<TYPE, DIM>::THREADS))                   \
+#define PAGED_PREFILL(NAME, TYPE, DIM, SPLIT)                                                      \
+  extern "C" __global__ void __launch_bounds__((TileLayout<TYPE, DIM, SPLIT>::THREADS))            \
       NAME(TYPE *keys, TYPE *values, int *positions, int headPages, int headDim, int pageSize,     \
            unsigned pageFactor, int pageShift, const int *lengths, const int *starts,              \
            const int *pages, const Item *items, int chunkSlots, const float *q,                    \
            const int *queryPositions, float scale, int kvHeads, int group, const float *rotation,  \
            int rotaryDim, int interleaved, int causal, int window, float softCap, float *out,      \
            float *lse, float *stateOut, float *stateLse) {                                         \
-    paged_prefill<TYPE, DIM>(                                                                      \
+    paged_prefill<TYPE, DIM, SPLIT>(                                                               \
         {keys, values, positions, headPages, headDim, {pageSize, pageFactor, pageShift}},          \
         {lengths, starts, pages}, items, chunkSlots, {q, queryPositions, scale, kvHeads, group},   \
         {rotation, rotaryDim, interleaved}, {causal, window, softCap},                             \

@@ -1,3 +1,3 @@
 #include "attention/paged_prefill.cuh"
 
-PAGED_PREFILL(paged_prefill_f16_d64, __half, 64)
+PAGED_PREFILL(paged_prefill_f16_d64, __half, 64, false)

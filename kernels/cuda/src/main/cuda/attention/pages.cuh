@@ -126,6 +126,23 @@ struct Rope {
   }
 };
 
+// Query heads [token, kvHead * group] and what becomes of them.
+struct Query {
+  const float *q;
+  const int *positions;
+  float scale;
+  int kvHeads;
+  int group;
+};
+
+// Where results go: out and lse for rows whose slots are one chunk, states for all others.
+struct Results {
+  float *out;
+  float *lse; // may be null
+  float *stateOut;
+  float *stateLse;
+};
+
 // Starts a copy of 16 bytes, or of zeros; from must be a valid address either way.
 __device__ inline void copy_async(void *to, const void *from, bool there) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(

@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 final class PagedDecodeCuda extends PagedDecode {
   private static final int THREADS = 128;
 
-  /** The largest group whose keys and values one thread multiplies with all query heads. */
-  private static final int MOST_LANES_GROUP = 8;
+  /** The largest group that is faster without matrix instructions. */
+  private static final int MOST_LANES_GROUP = 4;
 
   private final CudaKernelDevice device;
   private final KvPoolCuda pages;
@@ -39,16 +39,20 @@ final class PagedDecodeCuda extends PagedDecode {
     this.device = device;
     pages = (KvPoolCuda) pool;
     int group = spec.heads().group();
+    String variant = Variants.byDim("paged_decode", spec.pool());
     if (group <= MOST_LANES_GROUP) {
-      String variant = Variants.byDim("paged_decode", spec.pool());
-      int heads = group <= 2 ? group : group <= 4 ? 4 : MOST_LANES_GROUP;
-      kernel = device.function("attention/" + variant, variant + "_g" + heads);
+      kernel = device.function("attention/" + variant, variant + "_g" + (group == 3 ? 4 : group));
       threads = THREADS;
       sharedBytes = 0;
       work = new DecodeWork(spec.heads(), 0);
     } else {
-      TileShape shape = TileShape.of(spec.pool());
-      kernel = shape.kernel(device, spec.pool());
+      boolean split = group <= TileShape.WARP_ROWS;
+      TileShape shape = TileShape.of(spec.pool(), split);
+      kernel =
+          split
+              ? device.function("attention/" + variant, variant + "_tile")
+              : PagedPrefillCuda.kernel(device, spec.pool());
+      kernel.allowDynamicShared(shape.sharedBytes());
       threads = shape.threads();
       sharedBytes = shape.sharedBytes();
       work = new DecodeWork(spec.heads(), shape.rows());

@@ -8,6 +8,7 @@ import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.cuda.runtime.LaunchGrid;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
@@ -32,10 +33,18 @@ final class PagedPrefillCuda extends PagedPrefill {
     super(device, spec, pool, 0);
     this.device = device;
     pages = (KvPoolCuda) pool;
-    shape = TileShape.of(spec.pool());
-    kernel = shape.kernel(device, spec.pool());
+    shape = TileShape.of(spec.pool(), false);
+    kernel = kernel(device, spec.pool());
     tables = new StepTables(device, "pagedPrefill");
     rotation = new RotationCuda(device, spec.rope(), "pagedPrefill");
+  }
+
+  /** The kernel for a pool, ready to be launched. */
+  static CudaFunction kernel(CudaKernelDevice device, KvPoolSpec pool) {
+    String variant = Variants.byDim("paged_prefill", pool);
+    CudaFunction kernel = device.function("attention/" + variant, variant);
+    kernel.allowDynamicShared(TileShape.of(pool, false).sharedBytes());
+    return kernel;
   }
 
   @Override

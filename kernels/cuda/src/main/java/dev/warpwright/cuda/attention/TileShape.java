@@ -1,7 +1,5 @@
 package dev.warpwright.cuda.attention;
 
-import dev.warpwright.cuda.CudaKernelDevice;
-import dev.warpwright.cuda.runtime.CudaFunction;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 
 /**
@@ -12,26 +10,25 @@ import dev.warpwright.kernels.attention.KvPoolSpec;
  * @param sharedBytes dynamic shared memory: queries, and two stages of keys and values
  */
 record TileShape(int rows, int threads, int sharedBytes) {
-  private static final int ROWS_OF_WARP = 16;
+  /** Rows of a warp. */
+  static final int WARP_ROWS = 16;
+
+  private static final int WARP_SLOTS = 8;
   private static final int STAGES = 2;
 
-  /** The shape for a pool. */
-  static TileShape of(KvPoolSpec pool) {
+  /**
+   * The shape for a pool.
+   *
+   * @param split whether the warps of a block share its rows and split the slots
+   */
+  static TileShape of(KvPoolSpec pool, boolean split) {
     int dim = Variants.paddedDim(pool.headDim());
     int rowBytes = dim * pool.dtype().bytes();
     int warps = dim <= 128 ? 4 : 2;
     int slots = dim > 128 ? 8 : rowBytes <= 256 ? 32 : 16;
-    int rows = ROWS_OF_WARP * warps;
+    int rows = split ? WARP_ROWS : WARP_ROWS * warps;
     int queries = rows * (dim + 16) * Float.BYTES;
-    int stage = 2 * slots * (rowBytes + 32);
+    int stage = 2 * (split ? WARP_SLOTS * warps : slots) * (rowBytes + 32);
     return new TileShape(rows, 32 * warps, queries + STAGES * stage);
-  }
-
-  /** The instantiation of {@code paged_prefill.cuh} for a pool. */
-  CudaFunction kernel(CudaKernelDevice device, KvPoolSpec pool) {
-    String variant = Variants.byDim("paged_prefill", pool);
-    CudaFunction kernel = device.function("attention/" + variant, variant);
-    kernel.allowDynamicShared(sharedBytes);
-    return kernel;
   }
 }

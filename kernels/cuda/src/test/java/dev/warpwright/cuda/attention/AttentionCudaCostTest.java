@@ -70,7 +70,7 @@ class AttentionCudaCostTest {
     "F32, 16, 64, 3",
     "F32, 1, 128, 7",
     "F16, 16, 128, 16",
-    "F32, 16, 64, 12"
+    "F32, 16, 64, 40"
   })
   void decodeReadsKeysAndValuesOnce(
       DType dtype, int pageSize, int headDim, int group, SoftGpu gpu) {
