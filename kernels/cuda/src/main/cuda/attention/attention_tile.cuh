@@ -104,8 +104,8 @@ __device__ void tile_logits(const float *queries, const T *keys,
 #pragma unroll
     for (int n = 0; n < L::TILES; n++) {
       Floats<4> k = load_elements4(keys + (8 * n + slot_of_column(g)) * L::SLOT_STRIDE + from);
-      multiply<T>(logits[n], a[0], k.value[0], k.value[1]);
-      multiply<T>(logits[n], a[1], k.value[2], k.value[3]);
+      multiply<L::EXACT>(logits[n], a[0], k.value[0], k.value[1]);
+      multiply<L::EXACT>(logits[n], a[1], k.value[2], k.value[3]);
     }
   }
 #pragma unroll
@@ -240,8 +240,8 @@ __device__ void add_values(const TileWeights<T, D, SPLIT> &weights, const T *val
       Vector second = *reinterpret_cast<const Vector *>(odd + block * 8 * L::VECTOR);
 #pragma unroll
       for (int j = 0; j < L::VECTOR; j++) {
-        multiply<T>(state.out[block * L::VECTOR + j], a, widen(first.value[j]),
-                    widen(second.value[j]));
+        multiply<L::EXACT>(state.out[block * L::VECTOR + j], a, widen(first.value[j]),
+                           widen(second.value[j]));
       }
     }
   }

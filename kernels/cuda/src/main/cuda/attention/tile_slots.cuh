@@ -6,6 +6,7 @@
 // The warps of a block have 16 rows each and all slots of a stage, or, SPLIT, the same 16 rows and
 // 8 of the slots each, until their states are merged.
 template <typename T, int D, bool SPLIT> struct TileLayout {
+  static constexpr bool EXACT = sizeof(T) == 2; // TF32 holds all of an element
   static constexpr int VECTOR = 16 / sizeof(T);
   static constexpr int WARPS = D <= 128 ? 4 : 2;
   static constexpr int THREADS = 32 * WARPS;

@@ -26,12 +26,15 @@ __device__ inline void multiply(float (&d)[4], unsigned a0, unsigned a1, unsigne
       : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 }
 
-// The same with the split factors a[row half][k half] and the elements b0 and b1 of the other.
-template <typename T>
+// The same with the split factors a[row half][k half] and the elements b0 and b1 of the other;
+// EXACT says that these have no more than 11 significant bits.
+template <bool EXACT>
 __device__ void multiply(float (&d)[4], const Split (&a)[2][2], float b0, float b1) {
-  Split first = split(b0);
-  Split second = split(b1);
-  if constexpr (sizeof(T) == 4) {
+  Split first{__float_as_uint(b0), 0};
+  Split second{__float_as_uint(b1), 0};
+  if constexpr (!EXACT) {
+    first = split(b0);
+    second = split(b1);
     multiply(d, a[0][0].high, a[1][0].high, a[0][1].high, a[1][1].high, first.low, second.low);
   }
   multiply(d, a[0][0].low, a[1][0].low, a[0][1].low, a[1][1].low, first.high, second.high);
