@@ -75,7 +75,7 @@ class AttentionCudaCostTest {
   void decodeReadsKeysAndValuesOnce(
       DType dtype, int pageSize, int headDim, int group, SoftGpu gpu) {
     Heads heads = new Heads(1, 2 * group, 2, headDim);
-    List<Integer> lengths = List.of(700, 1100, 130);
+    List<Integer> lengths = List.of(600, 130);
     int requests = lengths.size();
     CaseCache cache = cache(heads, dtype, pageSize, lengths, Collections.nCopies(requests, 1));
     PagedDecodeSpec spec = PagedDecodeSpec.causal(heads, cache.spec(), requests, 4096, rope(heads));
@@ -138,8 +138,8 @@ class AttentionCudaCostTest {
     "F32, 256, 1"
   })
   void prefillMultipliesVisibleTiles(DType dtype, int headDim, int group, SoftGpu gpu) {
-    int before = 64;
-    int count = 128;
+    int before = 32;
+    int count = 64;
     Heads heads = new Heads(1, group, 1, headDim);
     CaseCache cache = cache(heads, dtype, 16, List.of(before + count), List.of(count));
     PagedPrefillSpec spec =
@@ -166,7 +166,7 @@ class AttentionCudaCostTest {
       double products = pairs * 2.0 * headDim * (dtype == DType.F16 ? 2 : 3) / (16 * 8 * 8);
       long done = cost.sum(LaunchReport::tensorInstructions);
       assertTrue(
-          done >= products && done <= 1.3 * products,
+          done >= products && done <= 1.5 * products,
           () -> done + " products, " + products + " would do");
     }
   }
