@@ -21,6 +21,7 @@ import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Memory;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
@@ -33,6 +34,7 @@ public final class CudaKernelDevice implements KernelDevice {
   private final CudaDevice device;
   private final CudaStream stream;
   private final Staging staging;
+  private final Complaints complaints;
   private final CudaRun run;
   private final ReentrantLock turn = new ReentrantLock();
 
@@ -45,25 +47,25 @@ public final class CudaKernelDevice implements KernelDevice {
   private final ReduceCuda reduce = new ReduceCuda(this);
   private volatile boolean open = true;
 
-  private CudaKernelDevice(CudaDevice device, CudaStream stream, Staging staging) {
+  private CudaKernelDevice(
+      CudaDevice device, CudaStream stream, Staging staging, Complaints complaints) {
     this.device = device;
     this.stream = stream;
     this.staging = staging;
-    this.run = new CudaRun(this, staging);
+    this.complaints = complaints;
+    this.run = new CudaRun(this, staging, complaints);
   }
 
   static CudaKernelDevice open(int ordinal) {
     CudaDevice device = CudaDevice.open(ordinal);
+    CudaStream stream = null;
+    Staging staging = null;
     try {
-      CudaStream stream = device.newStream();
-      try {
-        return new CudaKernelDevice(device, stream, new Staging(device, stream));
-      } catch (RuntimeException e) {
-        stream.close();
-        throw e;
-      }
+      stream = device.newStream();
+      staging = new Staging(device, stream);
+      return new CudaKernelDevice(device, stream, staging, new Complaints(device, stream, staging));
     } catch (RuntimeException e) {
-      device.close();
+      Resources.close(staging, stream, device);
       throw e;
     }
   }
@@ -184,7 +186,11 @@ public final class CudaKernelDevice implements KernelDevice {
     requireOpen();
     turn.lock();
     try {
-      await(stream::synchronise);
+      await(
+          () -> {
+            stream.synchronise();
+            complaints.check();
+          });
     } finally {
       turn.unlock();
     }
@@ -229,6 +235,18 @@ public final class CudaKernelDevice implements KernelDevice {
     }
   }
 
+  /** Copies host memory into a pool or into weights, and has read it when the call returns. */
+  public void copy(MemorySegment from, DeviceBuffer to, long offset) {
+    requireOpen();
+    turn.lock();
+    try {
+      staging.restart();
+      staging.copy(from, to, offset);
+    } finally {
+      turn.unlock();
+    }
+  }
+
   @Override
   public Support support(KernelSpec spec) {
     return switch (spec.kernel().family()) {
@@ -264,7 +282,7 @@ public final class CudaKernelDevice implements KernelDevice {
     turn.lock();
     try {
       open = false;
-      Resources.close(staging, stream, device);
+      Resources.close(complaints, staging, stream, device);
     } finally {
       turn.unlock();
     }

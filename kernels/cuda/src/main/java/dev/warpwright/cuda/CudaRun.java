@@ -4,6 +4,7 @@ import dev.warpwright.cuda.runtime.CudaFunction;
 import dev.warpwright.cuda.runtime.DeviceBuffer;
 import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.cuda.runtime.LaunchGrid;
+import dev.warpwright.kernels.KernelId;
 import dev.warpwright.kernels.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -20,14 +21,16 @@ import java.util.List;
 public final class CudaRun implements AutoCloseable {
   private final CudaKernelDevice device;
   private final Staging staging;
+  private final Complaints complaints;
   private final KernelArguments arguments = new KernelArguments();
   private final List<Result> results = new ArrayList<>();
 
   private record Result(long address, MemorySegment host) {}
 
-  CudaRun(CudaKernelDevice device, Staging staging) {
+  CudaRun(CudaKernelDevice device, Staging staging, Complaints complaints) {
     this.device = device;
     this.staging = staging;
+    this.complaints = complaints;
   }
 
   void begin() {
@@ -38,6 +41,23 @@ public final class CudaRun implements AutoCloseable {
   /** Bytes of the staging area that a tensor of this many bytes takes. */
   public static long staged(long bytes) {
     return Staging.aligned(bytes);
+  }
+
+  /** Bytes of the staging area that these tensors take: nothing for tensors of the device. */
+  public static long staged(Tensor... tensors) {
+    long bytes = 0;
+    for (Tensor tensor : tensors) {
+      bytes += tensor.isHost() ? staged(tensor.bytes()) : 0;
+    }
+    return bytes;
+  }
+
+  /**
+   * Makes more room, for host tensors whose size the plan does not bound. Before the first tensor
+   * of a run; where the room is there already, which it stays, nothing is allocated.
+   */
+  public void require(long bytes) {
+    staging.reserve(bytes);
   }
 
   /** Device address of an input. */
@@ -73,6 +93,17 @@ public final class CudaRun implements AutoCloseable {
     return ((DeviceBuffer) tensor.memory()).address() + tensor.byteOffset();
   }
 
+  /**
+   * Adds the two arguments of a kernel that guards indices with {@code common/guard.cuh}.
+   *
+   * @param kernel the kernel
+   * @param unseen whether some of the indices are in device memory, so that the host could not
+   *     check them
+   */
+  public void guard(KernelId kernel, boolean unseen) {
+    arguments.add(complaints.address(unseen)).add(Complaints.tag(kernel));
+  }
+
   /** Makes all bytes of an output zero, in place of a launch. */
   public void zero(Tensor output) {
     if (output.isHost()) {
@@ -104,6 +135,7 @@ public final class CudaRun implements AutoCloseable {
             for (Result result : results) {
               staging.back(result.address, result.host);
             }
+            complaints.check();
           });
     }
     begin();

@@ -31,27 +31,32 @@ public final class MoeCuda extends CudaFamily implements MoeKernels {
 
   @Override
   public Route route(RouteSpec spec) {
-    throw notBuilt(spec);
+    require(Checks.notNull("spec", spec));
+    return new RouteCuda(device(), spec);
   }
 
   @Override
   public Dispatch dispatch(DispatchSpec spec) {
-    throw notBuilt(spec);
+    require(Checks.notNull("spec", spec));
+    return new DispatchCuda(device(), spec);
   }
 
   @Override
   public PreparedExperts prepare(ExpertWeights weights) {
     Checks.notNull("weights", weights);
-    throw notBuilt(ExpertMatmulSpec.of(1, weights, ExpertMatmulSpec.Activation.NONE, 0));
+    require(ExpertMatmulSpec.of(1, weights, ExpertMatmulSpec.Activation.NONE, 0));
+    return new PreparedExpertsCuda(device(), weights);
   }
 
   @Override
   public ExpertMatmul expertMatmul(ExpertMatmulSpec spec) {
-    throw notBuilt(spec);
+    require(Checks.notNull("spec", spec));
+    return new ExpertMatmulCuda(device(), spec);
   }
 
   @Override
   public Combine combine(CombineSpec spec) {
-    throw notBuilt(spec);
+    require(Checks.notNull("spec", spec));
+    return new CombineCuda(device(), spec);
   }
 }
