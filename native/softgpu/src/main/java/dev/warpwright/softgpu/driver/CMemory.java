@@ -40,6 +40,10 @@ final class CMemory {
     at(pointer, Float.BYTES).set(JAVA_FLOAT_UNALIGNED, 0, value);
   }
 
+  static float getFloat(MemorySegment pointer) {
+    return at(pointer, Float.BYTES).get(JAVA_FLOAT_UNALIGNED, 0);
+  }
+
   /** Writes a value whose pointer may be null, meaning that the caller does not want it. */
   static void putIntIfWanted(MemorySegment pointer, int value) {
     if (!isNull(pointer)) {

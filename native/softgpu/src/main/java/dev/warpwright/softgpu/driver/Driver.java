@@ -58,8 +58,8 @@ public final class Driver {
       devices.add(new Device(i, options, faults));
     }
     names = new DeviceNames(options.devices(), faults);
-    for (Class<?> area : EntryTable.AREAS) {
-      areas.put(area, create(area));
+    for (Library library : Library.values()) {
+      library.areas().forEach(area -> areas.put(area, create(area)));
     }
   }
 

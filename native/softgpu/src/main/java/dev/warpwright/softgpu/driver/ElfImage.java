@@ -4,12 +4,13 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An x86-64 ELF shared object made without a compiler: every exported function jumps through its
  * slot of a table of addresses, and returns a fixed code while the slot is empty. The table is
  * exported too, so that it can be filled after loading. All addresses are relative: the image has
- * no relocations.
+ * no relocations. The symbols can have a version, which some users of a library insist on.
  *
  * <p>File offsets equal virtual addresses. One read-only segment holds headers, symbols, hash
  * table, strings and code; one writable segment, on a page of its own, holds the dynamic section
@@ -24,7 +25,8 @@ final class ElfImage {
   private static final int SEGMENTS = 4;
   private static final int SYMBOL_BYTES = 24;
   private static final int DYNAMIC_ENTRY_BYTES = 16;
-  private static final int DYNAMIC_ENTRIES = 7;
+  private static final int DYNAMIC_ENTRIES = 10;
+  private static final int VERSION_BYTES = 28;
   private static final int TRAMPOLINE_BYTES = 32;
   private static final int SLOT_BYTES = 8;
   private static final int PAGE = 4096;
@@ -43,8 +45,12 @@ final class ElfImage {
   private final byte[] strings;
   private final int[] nameOffsets;
   private final int sonameOffset;
+  private final @Nullable String version;
+  private final int versionOffset;
 
   private final int hashStart;
+  private final int versionIndexStart;
+  private final int versionsStart;
   private final int stringsStart;
   private final int codeStart;
   private final int codeEnd;
@@ -52,7 +58,9 @@ final class ElfImage {
   private final int tableStart;
   private final ByteBuffer image;
 
-  private ElfImage(String soname, List<String> functions, int emptyResult) {
+  private ElfImage(
+      String soname, @Nullable String version, List<String> functions, int emptyResult) {
+    this.version = version;
     this.functions = functions;
     this.emptyResult = emptyResult;
 
@@ -64,11 +72,15 @@ final class ElfImage {
     }
     sonameOffset = text.length();
     text.append(soname).append('\0');
+    versionOffset = text.length();
+    text.append(version == null ? "" : version).append('\0');
     strings = text.toString().getBytes(StandardCharsets.US_ASCII);
 
     int symbols = nameOffsets.length + 1;
     hashStart = symbolsStart() + SYMBOL_BYTES * symbols;
-    stringsStart = hashStart + Integer.BYTES * (2 + BUCKETS + symbols);
+    versionIndexStart = hashStart + Integer.BYTES * (2 + BUCKETS + symbols);
+    versionsStart = align(versionIndexStart + Short.BYTES * symbols, 8);
+    stringsStart = versionsStart + 2 * VERSION_BYTES;
     codeStart = align(stringsStart + strings.length, 16);
     codeEnd = codeStart + TRAMPOLINE_BYTES * functions.size();
     dynamicStart = align(codeEnd, PAGE);
@@ -82,14 +94,19 @@ final class ElfImage {
    * Builds the image.
    *
    * @param soname name under which the dynamic linker finds the loaded object again
+   * @param version version of all symbols, or null
    * @param functions names to export, in the order of their slots
    * @param emptyResult what a function returns while its slot is 0
    */
-  static byte[] build(String soname, List<String> functions, int emptyResult) {
-    ElfImage elf = new ElfImage(soname, List.copyOf(functions), emptyResult);
+  static byte[] build(
+      String soname, @Nullable String version, List<String> functions, int emptyResult) {
+    ElfImage elf = new ElfImage(soname, version, List.copyOf(functions), emptyResult);
     elf.writeHeaders();
     elf.writeSymbols();
     elf.writeHashTable();
+    if (version != null) {
+      elf.writeVersions(version, soname);
+    }
     elf.image.position(elf.stringsStart).put(elf.strings);
     elf.writeCode();
     elf.writeDynamicSection();
@@ -152,6 +169,23 @@ final class ElfImage {
     image.asIntBuffer().put(first).put(next);
   }
 
+  /** Version 1 is the library's own name, version 2 that of all symbols. */
+  private void writeVersions(String name, String soname) {
+    image.position(versionIndexStart).putShort((short) 0); // symbol 0 is empty
+    for (int i = 0; i < nameOffsets.length; i++) {
+      image.putShort((short) 2);
+    }
+    image.position(versionsStart);
+    version(1, 1, soname, sonameOffset, VERSION_BYTES);
+    version(0, 2, name, versionOffset, 0);
+  }
+
+  private void version(int flags, int index, String name, int nameOffset, int next) {
+    image.putShort((short) 1).putShort((short) flags).putShort((short) index).putShort((short) 1);
+    image.putInt(hash(name)).putInt(20).putInt(next); // its name follows after 20 bytes
+    image.putInt(nameOffset).putInt(0);
+  }
+
   /** The hash function of the System V ABI. */
   private static int hash(String name) {
     int h = 0;
@@ -194,6 +228,11 @@ final class ElfImage {
     dynamic(6, symbolsStart()); // DT_SYMTAB
     dynamic(10, strings.length); // DT_STRSZ
     dynamic(11, SYMBOL_BYTES); // DT_SYMENT
+    if (version != null) {
+      dynamic(0x6ffffff0, versionIndexStart); // DT_VERSYM
+      dynamic(0x6ffffffc, versionsStart); // DT_VERDEF
+      dynamic(0x6ffffffd, 2); // DT_VERDEFNUM
+    }
     dynamic(0, 0); // DT_NULL
   }
 

@@ -20,14 +20,12 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The stand-in for {@code libcuda.so.1}. It is written to a file, loaded and deleted; from then on
- * the dynamic linker gives it to every library that asks for that name. It stays loaded until the
- * JVM ends, and sends each call to the driver that is installed at that moment. Without one it
- * behaves as a machine that has the library and no device.
+ * The stand-ins for {@code libcuda.so.1} and {@code libcublas.so.12}. Each is written to a file,
+ * loaded and deleted; from then on the dynamic linker gives it to every library that asks for that
+ * name. They stay loaded until the JVM ends, and send each call to the driver that is installed at
+ * that moment. Without one it they behave as a machine that has the library and no device.
  */
 public final class StandIn {
-  private static final String SONAME = "libcuda.so.1";
-
   private static volatile @Nullable Driver installed;
   private static boolean loaded;
 
@@ -50,12 +48,12 @@ public final class StandIn {
 
   /** Names of all exported functions. */
   public static List<String> symbols() {
-    return EntryTable.symbols();
+    return Library.allSymbols();
   }
 
   /**
-   * Loads the library once. Must come before JCuda's driver class is initialised on a machine that
-   * has a real driver.
+   * Loads the libraries once. Must come before JCuda's driver class is initialised on a machine
+   * that has a real driver.
    */
   public static synchronized void load() {
     if (loaded) {
@@ -66,9 +64,9 @@ public final class StandIn {
       throw new IllegalStateException(reason);
     }
     refuseBesideTheRealDriver();
-    List<String> symbols = EntryTable.symbols();
-    byte[] image = ElfImage.build(SONAME, symbols, CudaResult.NOT_SUPPORTED.code());
-    fill(open(image), symbols);
+    for (Library library : Library.values()) {
+      load(library);
+    }
     loaded = true;
   }
 
@@ -83,10 +81,33 @@ public final class StandIn {
     }
   }
 
-  private static SymbolLookup open(byte[] image) {
+  private static void load(Library library) {
+    List<String> symbols = library.symbols();
+    int otherwise = library.code(CudaResult.NOT_SUPPORTED);
+    byte[] image = ElfImage.build(library.soname(), library.version(), symbols, otherwise);
+    MemorySegment table = table(open(library.soname(), image), symbols.size());
+    Map<String, Entry> entries = EntryTable.read(library);
+    for (int i = 0; i < symbols.size(); i++) {
+      Entry entry = entries.get(symbols.get(i));
+      if (entry != null) {
+        table.setAtIndex(ValueLayout.ADDRESS, i, stub(entry));
+      } else if (symbols.get(i).equals(DeviceNames.SYMBOL)) {
+        table.setAtIndex(ValueLayout.ADDRESS, i, nameStub());
+      }
+    }
+  }
+
+  private static MemorySegment table(SymbolLookup library, int slots) {
+    return library
+        .find(ElfImage.TABLE)
+        .orElseThrow()
+        .reinterpret(ValueLayout.ADDRESS.byteSize() * slots);
+  }
+
+  private static SymbolLookup open(String soname, byte[] image) {
     try {
       Path folder = Files.createTempDirectory("softgpu");
-      Path file = folder.resolve(SONAME);
+      Path file = folder.resolve(soname);
       try {
         Files.write(file, image);
         return SymbolLookup.libraryLookup(file, Arena.global());
@@ -97,22 +118,6 @@ public final class StandIn {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  private static void fill(SymbolLookup library, List<String> symbols) {
-    MemorySegment table =
-        library
-            .find(ElfImage.TABLE)
-            .orElseThrow()
-            .reinterpret(ValueLayout.ADDRESS.byteSize() * symbols.size());
-    Map<String, Entry> entries = EntryTable.read();
-    for (int i = 0; i < symbols.size(); i++) {
-      Entry entry = entries.get(symbols.get(i));
-      if (entry != null) {
-        table.setAtIndex(ValueLayout.ADDRESS, i, stub(entry));
-      }
-    }
-    table.setAtIndex(ValueLayout.ADDRESS, symbols.indexOf(DeviceNames.SYMBOL), nameStub());
   }
 
   private static MemorySegment nameStub() {
@@ -167,9 +172,10 @@ public final class StandIn {
   private static int dispatch(Entry entry, Object[] arguments) {
     try {
       Driver driver = installed;
-      return driver == null ? CudaResult.NO_DEVICE.code() : driver.call(entry, arguments).code();
+      CudaResult result = driver == null ? CudaResult.NO_DEVICE : driver.call(entry, arguments);
+      return entry.library().code(result);
     } catch (Throwable e) {
-      return CudaResult.UNKNOWN.code();
+      return entry.library().code(CudaResult.UNKNOWN);
     }
   }
 }
