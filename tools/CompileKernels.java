@@ -29,7 +29,11 @@ import java.util.stream.Stream;
  * is missing. A release must have nvcc, and gets {@code family/stem.fatbin} too: machine code for
  * every architecture that is sold, so that nothing is compiled on the user's machine.
  *
- * <p>Usage: {@code CompileKernels <sources> <output> <work folder> [release]}
+ * <p>Kernels of tests may have stack frames, and PTX that is kept with them serves where there is
+ * no nvcc. Beside them {@code stem_host.cu} becomes a library for the host, {@code stem_host.so},
+ * that they are compared with.
+ *
+ * <p>Usage: {@code CompileKernels <sources> <output> <work folder> [release|tests]}
  */
 final class CompileKernels {
   private static final List<Integer> ARCHITECTURES = List.of(80, 90);
@@ -41,6 +45,13 @@ final class CompileKernels {
   private static final List<Integer> RELEASED = List.of(80, 86, 89, 90, 100, 120);
 
   private static final List<String> OPTIONS = List.of("-O3", "-std=c++17");
+
+  /** For the host: rounding modes are set at run time, and nothing is contracted. */
+  private static final List<String> HOST_OPTIONS =
+      List.of(
+          "-shared",
+          "-arch=compute_" + MEASURED,
+          "-Xcompiler=-fPIC,-frounding-math,-ffp-contract=off");
 
   private static final Pattern ENTRY =
       Pattern.compile(
@@ -56,21 +67,23 @@ final class CompileKernels {
   private final Path work;
   private final Path nvcc;
   private final boolean release;
+  private final boolean tests;
 
-  private CompileKernels(Path sources, Path output, Path work, Path nvcc, boolean release) {
+  private CompileKernels(Path sources, Path output, Path work, Path nvcc, String purpose) {
+    release = purpose.equals("release");
+    tests = purpose.equals("tests");
     this.sources = sources;
     this.output = output;
     this.work = work;
     this.nvcc = nvcc;
-    this.release = release;
   }
 
   public static void main(String[] args) throws Exception {
     Path sources = Path.of(args[0]).toRealPath();
     Path output = Path.of(args[1]).toAbsolutePath();
     Optional<Path> nvcc = findNvcc();
-    boolean release = args.length > 3 && args[3].equals("release");
-    if (nvcc.isEmpty() && release) {
+    String purpose = args.length > 3 ? args[3] : "";
+    if (nvcc.isEmpty() && purpose.equals("release")) {
       System.err.println("no nvcc (CUDA_HOME, PATH, /usr/local/cuda): a release needs it");
       System.exit(1);
     }
@@ -78,12 +91,15 @@ final class CompileKernels {
       System.err.println(
           "no nvcc (CUDA_HOME, PATH, /usr/local/cuda): the CUDA kernels of "
               + sources
-              + " are not compiled, and the CUDA provider will say so");
+              + (purpose.equals("tests")
+                  ? " are not compiled: tests run on the PTX that is kept with them, and functions"
+                      + " are not compared with the host"
+                  : " are not compiled, and the CUDA provider will say so"));
       return;
     }
     Path work = Path.of(args[2]).toAbsolutePath();
     Files.createDirectories(work);
-    System.exit(new CompileKernels(sources, output, work, nvcc.get(), release).compile() ? 0 : 1);
+    System.exit(new CompileKernels(sources, output, work, nvcc.get(), purpose).compile() ? 0 : 1);
   }
 
   private static Optional<Path> findNvcc() {
@@ -101,7 +117,7 @@ final class CompileKernels {
 
   private boolean compile() throws Exception {
     String version = run(List.of(nvcc.toString(), "--version"));
-    startAnewUnless(version + OPTIONS + ARCHITECTURES + RELEASED);
+    startAnewUnless(version + OPTIONS + ARCHITECTURES + RELEASED + HOST_OPTIONS);
     List<Path> files;
     try (Stream<Path> tree = Files.walk(sources)) {
       files = tree.filter(file -> file.toString().endsWith(".cu")).sorted().toList();
@@ -121,7 +137,7 @@ final class CompileKernels {
       Files.createDirectories(output);
       Files.writeString(notes, text);
     }
-    return report(files) && good;
+    return (tests || report(files)) && good;
   }
 
   /** Forgets all results if they come from another compiler or other options. */
@@ -137,6 +153,10 @@ final class CompileKernels {
   private void removeStrays(List<Path> files) throws IOException {
     List<Path> wanted = new ArrayList<>();
     for (Path file : files) {
+      if (isForHost(file)) {
+        wanted.add(library(file));
+        continue;
+      }
       ARCHITECTURES.forEach(architecture -> wanted.add(ptx(file, architecture)));
       if (release) {
         wanted.add(fatbin(file));
@@ -154,7 +174,7 @@ final class CompileKernels {
   }
 
   private static boolean isResult(Path file) {
-    return file.toString().endsWith(".ptx") || file.toString().endsWith(".fatbin");
+    return Stream.of(".ptx", ".fatbin", ".so").anyMatch(file.toString()::endsWith);
   }
 
   private boolean compileAll(List<Path> files) throws Exception {
@@ -162,6 +182,13 @@ final class CompileKernels {
     try (ExecutorService pool =
         Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
       for (Path file : files) {
+        if (isForHost(file)) {
+          if (isStale(library(file), note(file, ".so.d"))) {
+            Callable<String> task = () -> compileForHost(file);
+            results.add(pool.submit(task));
+          }
+          continue;
+        }
         for (int architecture : ARCHITECTURES) {
           if (isStale(ptx(file, architecture), needs(file, architecture))) {
             Callable<String> task = () -> compile(file, architecture);
@@ -202,6 +229,14 @@ final class CompileKernels {
     return output.resolve(stem(file) + ".fatbin");
   }
 
+  private boolean isForHost(Path file) {
+    return tests && stem(file).endsWith("_host");
+  }
+
+  private Path library(Path file) {
+    return output.resolve(stem(file) + ".so");
+  }
+
   private Path needs(Path file, int architecture) {
     return note(file, ".sm_" + architecture + ".d");
   }
@@ -234,7 +269,7 @@ final class CompileKernels {
             fresh,
             List.of("-ptx", "-lineinfo", "-arch=sm_" + architecture));
     Files.createDirectories(ptx.getParent());
-    if (architecture == MEASURED) {
+    if (architecture == MEASURED && !tests) {
       Path measured = note(file, ".ptxas.txt");
       Path ptxas = nvcc.resolveSibling("ptxas");
       Files.writeString(
@@ -263,6 +298,11 @@ final class CompileKernels {
     targets.add("arch=compute_" + RELEASED.getLast() + ",code=compute_" + RELEASED.getLast());
     Files.createDirectories(fatbin(file).getParent());
     return nvcc(file, note(file, ".fatbin.d"), fatbin(file), targets);
+  }
+
+  private String compileForHost(Path file) throws IOException, InterruptedException {
+    Files.createDirectories(library(file).getParent());
+    return nvcc(file, note(file, ".so.d"), library(file), HOST_OPTIONS);
   }
 
   /** Compiles a file and notes which of our files that took; what the compiler said. */

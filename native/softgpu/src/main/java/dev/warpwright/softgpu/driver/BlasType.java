@@ -35,7 +35,7 @@ enum BlasType {
           column.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, index) << Short.SIZE);
     }
 
-    /** To nearest, ties to even. */
+    // To nearest, ties to even.
     @Override
     void set(MemorySegment column, long index, float value) {
       int bits = Float.floatToIntBits(value);

@@ -30,6 +30,10 @@ final class Arithmetic {
       FloatInstructions.binary(form, type);
       return;
     }
+    if (form.take("cc")) {
+      CarryInstructions.leaving(form, type);
+      return;
+    }
     form.needOperands(3, 3);
     if (!type.isInteger() || type.bytes == 1) {
       throw form.refuse("type ." + type.text + " is not for " + form.base);
@@ -143,6 +147,10 @@ final class Arithmetic {
     PtxType type = form.type();
     if (type.isFloat()) {
       FloatInstructions.fused(form, type);
+      return;
+    }
+    if (form.take("cc")) {
+      CarryInstructions.leaving(form, type);
       return;
     }
     form.needOperands(4, 4);

@@ -3,6 +3,7 @@ package dev.warpwright.softgpu.sim;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.IntBinaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /** Logic, shifts, bit fields and counts. */
 final class BitInstructions {
@@ -256,10 +257,7 @@ final class BitInstructions {
   }
 
   private static void permute(Form form) {
-    String mode = form.takeAny("f4e", "b4e", "rc8", "ecl", "ecr", "rc16");
-    if (mode != null) {
-      throw form.refuse("mode ." + mode + " of prmt is not simulated");
-    }
+    int[] selectors = selectors(form.takeAny("f4e", "b4e", "rc8", "ecl", "ecr", "rc16"));
     form.type(PtxType.B32);
     form.instr.action =
         Lanes.int3(
@@ -267,7 +265,22 @@ final class BitInstructions {
             form.source(1, PtxType.B32),
             form.source(2, PtxType.B32),
             form.source(3, PtxType.B32),
-            BitInstructions::permute);
+            selectors.length == 0
+                ? BitInstructions::permute
+                : (low, high, mode) -> permute(low, high, selectors[mode & 3]));
+  }
+
+  /** What the modes of prmt select for each value of the lowest two bits; nothing without mode. */
+  private static int[] selectors(@Nullable String mode) {
+    return switch (mode) {
+      case "f4e" -> new int[] {0x3210, 0x4321, 0x5432, 0x6543};
+      case "b4e" -> new int[] {0x5670, 0x6701, 0x7012, 0x0123};
+      case "rc8" -> new int[] {0x0000, 0x1111, 0x2222, 0x3333};
+      case "ecl" -> new int[] {0x3210, 0x3211, 0x3222, 0x3333};
+      case "ecr" -> new int[] {0x0000, 0x1110, 0x2210, 0x3210};
+      case "rc16" -> new int[] {0x1010, 0x3232, 0x1010, 0x3232};
+      case null, default -> new int[0];
+    };
   }
 
   static int permute(int low, int high, int selector) {

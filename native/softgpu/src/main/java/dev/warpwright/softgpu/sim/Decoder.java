@@ -10,6 +10,7 @@ final class Decoder {
 
   static {
     Arithmetic.register(BY_NAME);
+    CarryInstructions.register(BY_NAME);
     BitInstructions.register(BY_NAME);
     FloatInstructions.register(BY_NAME);
     MoveInstructions.register(BY_NAME);

@@ -39,8 +39,11 @@ final class Exact {
 
   static double divide(double a, double b, Rounding rounding) {
     double nearest = a / b;
-    if (isSpecial(a, b, nearest, rounding) || b == 0 || Double.isInfinite(nearest)) {
+    if (isSpecial(a, b, nearest, rounding) || b == 0) {
       return nearest;
+    }
+    if (Double.isInfinite(nearest)) {
+      return step(nearest, nearest > 0 ? -1 : 1, rounding);
     }
     BigDecimal rest =
         new BigDecimal(a).subtract(new BigDecimal(nearest).multiply(new BigDecimal(b)));

@@ -20,6 +20,10 @@ final class Warp {
   final int[] r;
   final long[] q;
   final int[] p;
+
+  /** Lanes whose last {@code .cc} instruction left a carry or borrow. */
+  int carry;
+
   final Allocation local;
   final AsyncCopies copies;
   Clock clock;

@@ -26,8 +26,20 @@ final class TestGpu {
     }
   }
 
-  static String kernels(int architecture) {
+  /** The PTX that is kept with kernels.cu, the same on every machine. */
+  static String keptKernels(int architecture) {
     return resource("kernels.sm_" + architecture + ".ptx");
+  }
+
+  /** What this build's nvcc has made of a file of kernels, or else the PTX that is kept with it. */
+  static String kernels(String stem, int architecture) {
+    String name = stem + ".sm_" + architecture + ".ptx";
+    return isCompiled() ? resource("compiled/" + name) : resource(name);
+  }
+
+  /** Whether this build has an nvcc. */
+  static boolean isCompiled() {
+    return TestGpu.class.getResource("compiled/compiled.properties") != null;
   }
 
   long upload(int[] values) {

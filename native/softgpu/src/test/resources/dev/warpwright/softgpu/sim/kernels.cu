@@ -1,4 +1,4 @@
-// Good kernels for the simulator's tests. compile.sh makes kernels.sm_80.ptx and kernels.sm_90.ptx.
+// Good kernels for the simulator's tests. The PTX beside it is what nvcc 13.0 makes of it: the build leaves it in target/cuda/ptx.
 #include <cuda_fp16.h>
 #include <cstdint>
 
