@@ -1,6 +1,5 @@
 package dev.warpwright.softgpu.sim;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -150,34 +149,60 @@ final class MatrixInstructions {
     double[] sums = new double[16 * N];
     form.instr.action =
         (w, mask) -> {
-          for (int lane = 0; lane < Warp.LANES; lane++) {
-            int g = lane >> 2;
-            int t = lane & 3;
-            for (int i = 0; i < a.length; i++) {
-              int at = (g + (i & 1) * 8) * k + t * each + (i >> 1) * 4 * each;
-              spread(w.r[a[i] + lane], left, rows, 1, at);
+          for (int i = 0; i < a.length; i++) {
+            int at = (i & 1) * 8 * k + (i >> 1) * 4 * each;
+            for (int lane = 0; lane < Warp.LANES; lane++) {
+              int to = at + (lane >> 2) * k + (lane & 3) * each;
+              spread(w.r[a[i] + lane], left, rows, 1, to);
             }
-            for (int i = 0; i < b.length; i++) {
-              spread(w.r[b[i] + lane], right, columns, N, (t * each + i * 4 * each) * N + g);
+          }
+          for (int i = 0; i < b.length; i++) {
+            for (int lane = 0; lane < Warp.LANES; lane++) {
+              int to = ((lane & 3) * each + i * 4 * each) * N + (lane >> 2);
+              spread(w.r[b[i] + lane], right, columns, N, to);
             }
           }
           multiply(rows, columns, sums, k);
-          for (int lane = 0; lane < Warp.LANES; lane++) {
-            for (int i = 0; i < d.length; i++) {
-              int row = (lane >> 2) + (packed ? i : i >> 1) * 8;
-              int at = row * N + (lane & 3) * 2;
-              int old = w.r[c[i] + lane];
-              w.r[d[i] + lane] =
-                  switch (result) {
-                    case "f16" -> half(old, sums[at]) | (half(old >>> 16, sums[at + 1]) << 16);
-                    case "s32" -> integer(old, (long) sums[at + (i & 1)], saturate);
-                    default ->
-                        FloatInstructions.bits(
-                            (float) (Float.intBitsToFloat(old) + sums[at + (i & 1)]));
-                  };
-            }
+          switch (result) {
+            case "f16" -> addHalves(w.r, c, d, sums);
+            case "s32" -> addIntegers(w.r, c, d, sums, saturate);
+            default -> addFloats(w.r, c, d, sums);
           }
         };
+  }
+
+  /**
+   * Where the element of a lane's register i is in the result: two neighbours, eight rows apart.
+   */
+  private static int place(int lane, int i) {
+    return ((lane >> 2) + (i >> 1) * 8) * N + (lane & 3) * 2 + (i & 1);
+  }
+
+  private static void addFloats(int[] r, int[] c, int[] d, double[] sums) {
+    for (int i = 0; i < d.length; i++) {
+      for (int lane = 0; lane < Warp.LANES; lane++) {
+        float old = Float.intBitsToFloat(r[c[i] + lane]);
+        r[d[i] + lane] = FloatInstructions.bits((float) (old + sums[place(lane, i)]));
+      }
+    }
+  }
+
+  private static void addIntegers(int[] r, int[] c, int[] d, double[] sums, boolean saturate) {
+    for (int i = 0; i < d.length; i++) {
+      for (int lane = 0; lane < Warp.LANES; lane++) {
+        r[d[i] + lane] = integer(r[c[i] + lane], (long) sums[place(lane, i)], saturate);
+      }
+    }
+  }
+
+  private static void addHalves(int[] r, int[] c, int[] d, double[] sums) {
+    for (int i = 0; i < d.length; i++) {
+      for (int lane = 0; lane < Warp.LANES; lane++) {
+        int at = place(lane, 2 * i);
+        int old = r[c[i] + lane];
+        r[d[i] + lane] = half(old, sums[at]) | (half(old >>> 16, sums[at + 1]) << 16);
+      }
+    }
   }
 
   private static int half(int old, double sum) {
@@ -190,6 +215,11 @@ final class MatrixInstructions {
   }
 
   private static void spread(int register, Element element, double[] to, int step, int at) {
+    if (element == Element.F16) {
+      to[at] = Float.float16ToFloat((short) register);
+      to[at + step] = Float.float16ToFloat((short) (register >> 16));
+      return;
+    }
     int bits = element.bits;
     int ones = bits == 32 ? -1 : (1 << bits) - 1;
     for (int j = 0; j < 32 / bits; j++) {
@@ -199,14 +229,36 @@ final class MatrixInstructions {
 
   /** Row by row with the sums of a row side by side: they do not wait for each other. */
   private static void multiply(double[] rows, double[] columns, double[] sums, int k) {
-    Arrays.fill(sums, 0);
     for (int i = 0; i < 16; i++) {
+      double s0 = 0;
+      double s1 = 0;
+      double s2 = 0;
+      double s3 = 0;
+      double s4 = 0;
+      double s5 = 0;
+      double s6 = 0;
+      double s7 = 0;
       for (int x = 0; x < k; x++) {
         double left = rows[i * k + x];
-        for (int j = 0; j < N; j++) {
-          sums[i * N + j] += left * columns[x * N + j];
-        }
+        int at = x * N;
+        s0 += left * columns[at];
+        s1 += left * columns[at + 1];
+        s2 += left * columns[at + 2];
+        s3 += left * columns[at + 3];
+        s4 += left * columns[at + 4];
+        s5 += left * columns[at + 5];
+        s6 += left * columns[at + 6];
+        s7 += left * columns[at + 7];
       }
+      int to = i * N;
+      sums[to] = s0;
+      sums[to + 1] = s1;
+      sums[to + 2] = s2;
+      sums[to + 3] = s3;
+      sums[to + 4] = s4;
+      sums[to + 5] = s5;
+      sums[to + 6] = s6;
+      sums[to + 7] = s7;
     }
   }
 

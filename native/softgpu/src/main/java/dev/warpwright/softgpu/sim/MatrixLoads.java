@@ -53,10 +53,12 @@ final class MatrixLoads {
           w.block.run.counters.shared(rows, lanes == 32 ? -1 : (1 << lanes) - 1, ROW);
           byte[] data = w.block.shared.data;
           for (int i = 0; i < o.registers().length; i++) {
+            int to = o.registers()[i];
             for (int lane = 0; lane < Warp.LANES; lane++) {
-              int low = element(data, rows, i, lane, 0, o.transposed());
-              int high = element(data, rows, i, lane, 1, o.transposed());
-              w.r[o.registers()[i] + lane] = low | (high << 16);
+              w.r[to + lane] =
+                  o.transposed()
+                      ? pair(data, rows, i, lane)
+                      : (int) Access.INTS.get(data, place(rows, i, lane, 0, false));
             }
           }
         };
@@ -70,9 +72,11 @@ final class MatrixLoads {
         : rows[matrix * 8 + across] + along * 2;
   }
 
-  private static int element(
-      byte[] data, int[] rows, int matrix, int lane, int half, boolean transposed) {
-    return (short) Access.SHORTS.get(data, place(rows, matrix, lane, half, transposed)) & 0xffff;
+  /** The two elements of a lane when the matrix is transposed: they are in different rows. */
+  private static int pair(byte[] data, int[] rows, int matrix, int lane) {
+    int low = (short) Access.SHORTS.get(data, place(rows, matrix, lane, 0, true)) & 0xffff;
+    int high = (short) Access.SHORTS.get(data, place(rows, matrix, lane, 1, true));
+    return low | (high << 16);
   }
 
   static void store(Form form) {

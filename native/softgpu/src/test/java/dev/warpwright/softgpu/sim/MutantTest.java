@@ -23,7 +23,7 @@ class MutantTest {
 
   @Test
   void thereAreEnough() {
-    assertTrue(mutants().size() >= 60);
+    assertTrue(mutants().size() >= 100);
   }
 
   @ParameterizedTest

@@ -51,6 +51,7 @@ final class Mutants {
     mutants.scanAndLastBlock();
     mutants.warps();
     mutants.barriers();
+    mutants.found.addAll(IndexMutants.all());
     return mutants.found;
   }
 
