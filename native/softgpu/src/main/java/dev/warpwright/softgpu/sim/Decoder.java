@@ -13,6 +13,7 @@ final class Decoder {
     CarryInstructions.register(BY_NAME);
     BitInstructions.register(BY_NAME);
     FloatInstructions.register(BY_NAME);
+    FloatFunctions.register(BY_NAME);
     MoveInstructions.register(BY_NAME);
     CompareInstructions.register(BY_NAME);
     WarpInstructions.register(BY_NAME);

@@ -4,12 +4,14 @@ import dev.warpwright.softgpu.sim.Formats.Rounding;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.DoubleBinaryOperator;
-import java.util.function.DoubleUnaryOperator;
 import java.util.function.IntBinaryOperator;
 import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** Arithmetic on f32 and f64; the half formats are in {@link HalfArithmetic}. */
+/**
+ * Arithmetic on f32 and f64; the half formats are in {@link HalfArithmetic}, functions of one
+ * operand in {@link FloatFunctions}.
+ */
 final class FloatInstructions {
   static final int NAN = 0x7fffffff;
 
@@ -21,22 +23,8 @@ final class FloatInstructions {
     float apply(float a, float b);
   }
 
-  /** A float to a float. */
-  @FunctionalInterface
-  interface Float1 {
-    float apply(float a);
-  }
-
   static void register(Map<String, Consumer<Form>> to) {
     to.put("fma", form -> fused(form, form.type()));
-    to.put("rcp", FloatInstructions::unary);
-    to.put("sqrt", FloatInstructions::unary);
-    to.put("rsqrt", FloatInstructions::unary);
-    to.put("sin", FloatInstructions::unary);
-    to.put("cos", FloatInstructions::unary);
-    to.put("lg2", FloatInstructions::unary);
-    to.put("ex2", FloatInstructions::unary);
-    to.put("tanh", FloatInstructions::unary);
     to.put("copysign", FloatInstructions::copySign);
     to.put("testp", FloatInstructions::testProperty);
   }
@@ -223,75 +211,6 @@ final class FloatInstructions {
             flush
                 ? x -> Float.floatToRawIntBits(flush(Float.intBitsToFloat(op.applyAsInt(x))))
                 : op);
-  }
-
-  private static void unary(Form form) {
-    form.instr.group = Instr.Group.FLOAT;
-    form.needOperands(2, 2);
-    boolean approximate = form.take("approx");
-    Rounding r = approximate ? Rounding.RN : rounding(form.takeAny("rn", "rz", "rm", "rp"));
-    boolean flush = form.take("ftz");
-    PtxType type = form.type();
-    boolean exactName = form.base.equals("rcp") || form.base.equals("sqrt");
-    if (!approximate && !exactName) {
-      throw form.refuse("." + "approx is missing");
-    }
-    if (type != PtxType.F32 && type != PtxType.F64) {
-      HalfArithmetic.unary(form, type);
-      return;
-    }
-    int d = form.target(0, type);
-    int a = form.source(1, type);
-    if (type == PtxType.F64) {
-      DoubleUnaryOperator op =
-          switch (form.base) {
-            case "rcp" -> approximate ? x -> top(1 / top(x)) : x -> Exact.divide(1, x, r);
-            case "sqrt" -> x -> Exact.root(x, r);
-            case "rsqrt" -> x -> top(1 / Math.sqrt(top(x)));
-            default -> throw form.refuse("type .f64 is not for " + form.base);
-          };
-      form.instr.action =
-          Lanes.long1(
-              d, a, x -> Double.doubleToRawLongBits(op.applyAsDouble(Double.longBitsToDouble(x))));
-      return;
-    }
-    Float1 op = function(form, r);
-    form.instr.action =
-        Lanes.int1(
-            d,
-            a,
-            flush
-                ? x -> bits(flush(op.apply(flush(Float.intBitsToFloat(x)))))
-                : x -> bits(op.apply(Float.intBitsToFloat(x))));
-  }
-
-  /** The upper 32 bits: what the approximate f64 instructions read and write. */
-  private static double top(double x) {
-    return Double.longBitsToDouble(Double.doubleToRawLongBits(x) & 0xffffffff00000000L);
-  }
-
-  /** Approximate functions are computed in double and rounded once. */
-  static Float1 function(Form form, Rounding r) {
-    return switch (form.base) {
-      case "rcp" -> x -> Exact.divide(1f, x, r);
-      case "sqrt" -> x -> Exact.root(x, r);
-      case "rsqrt" -> x -> (float) (1 / Math.sqrt(x));
-      case "sin" -> x -> (float) StrictMath.sin(x);
-      case "cos" -> x -> (float) StrictMath.cos(x);
-      case "lg2" -> FloatInstructions::log2;
-      case "ex2" -> x -> (float) StrictMath.pow(2, x);
-      case "tanh" -> x -> (float) StrictMath.tanh(x);
-      default -> throw new IllegalStateException(form.base);
-    };
-  }
-
-  /** Exact for powers of two. */
-  private static float log2(float x) {
-    int exponent = Math.getExponent(x);
-    if (x > 0 && exponent >= Float.MIN_EXPONENT && x == Math.scalb(1f, exponent)) {
-      return exponent;
-    }
-    return (float) (StrictMath.log(x) / StrictMath.log(2));
   }
 
   private static void copySign(Form form) {

@@ -146,7 +146,7 @@ final class HalfArithmetic {
     if (!form.base.equals("ex2") && !form.base.equals("tanh")) {
       throw form.refuse("type ." + type.text + " is not for " + form.base);
     }
-    FloatInstructions.Float1 function = FloatInstructions.function(form, Rounding.RN);
+    FloatFunctions.Float1 function = FloatFunctions.function(form, Rounding.RN);
     IntUnaryOperator half = x -> code(function.apply(value(x & 0xffff, brain)), brain);
     form.instr.action =
         Lanes.int1(
