@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class SemanticsTest {
   private static final int SEEDS = 4;
-  private static final int LEAST = 100;
+  private static final int LEAST = 130;
 
   private static MethodHandle count;
   private static MethodHandle name;
