@@ -26,7 +26,7 @@ public final class Allocation {
     // Room for one vector access beyond the end keeps the views of the last bytes simple.
     data = new byte[bytes + 16];
     initialised = new byte[(bytes >> 3) + 3];
-    shadow = new Shadow(bytes);
+    shadow = new Shadow(bytes, address == 0);
   }
 
   /** Device address of the first byte. */

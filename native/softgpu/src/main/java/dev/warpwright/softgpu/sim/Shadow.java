@@ -6,8 +6,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * The last accesses to each granule of an allocation, for the race check: the last write, the last
  * readers in one warp, and one earlier reader in another warp or block. More readers are forgotten:
- * of a write that races with several, one is enough. A granule has 4 bytes until a narrower access
- * comes.
+ * of a write that races with several, one is enough.
+ *
+ * <p>A granule has 4 bytes, for which 32 are kept here. In shared memory granules are halved when a
+ * narrower access comes. In device memory that would cost too much: there, narrow accesses to
+ * different bytes of a granule are told apart, but only the last one is remembered.
  */
 final class Shadow {
   private static final int PAGE_BITS = 10;
@@ -15,6 +18,12 @@ final class Shadow {
 
   /** In {@link Page#readOther}: somewhere in another block. */
   private static final int OTHER_BLOCK = -1;
+
+  /** Beside a PTX line: which bytes of the granule were accessed. */
+  private static final int LINE_BITS = 28;
+
+  private static final int LINES = (1 << LINE_BITS) - 1;
+  private static final int ALL_BYTES = 15;
 
   /** A stretch of granules. */
   private static final class Page {
@@ -35,6 +44,7 @@ final class Shadow {
   }
 
   private final int bytes;
+  private final boolean refines;
   private int shift = 2;
   private @Nullable Page[] pages = new Page[0];
   private long generation;
@@ -45,8 +55,9 @@ final class Shadow {
   int conflictLine;
   boolean conflictWrote;
 
-  Shadow(int bytes) {
+  Shadow(int bytes, boolean refines) {
     this.bytes = bytes;
+    this.refines = refines;
   }
 
   /** Forgets everything when another launch or block begins. */
@@ -102,40 +113,56 @@ final class Shadow {
     to.readLine[into] = from.readLine[at];
   }
 
+  private int touched(int offset, int width) {
+    return width >= 1 << shift ? ALL_BYTES : ((1 << width) - 1) << (offset & 3);
+  }
+
+  private static boolean overlaps(int line, int touched) {
+    return (line >>> LINE_BITS & touched) != 0;
+  }
+
   /** Records a read; false if it races, with the other party in {@link #conflict}. */
   boolean read(Warp warp, int lane, int offset, int width, boolean strong) {
-    if (width < 1 << shift) {
+    if (refines && width < 1 << shift) {
       refine(width);
     }
+    int touched = touched(offset, width);
     int last = (offset + width - 1) >> shift;
     long mine = Stamp.of(warp.block.index, warp.id, 0, warp.clock.tick, strong);
     for (int granule = offset >> shift; granule <= last; granule++) {
       Page page = page(granule);
       int at = granule & (PAGE - 1);
       long write = page.write[at];
-      if (write != 0 && !(strong && Stamp.strong(write)) && !Stamp.ordered(write, warp, lane)) {
+      if (write != 0
+          && overlaps(page.writeLine[at], touched)
+          && !(strong && Stamp.strong(write))
+          && !Stamp.ordered(write, warp, lane)) {
         return conflict(write, page.writeLine[at], true);
       }
       long read = page.read[at];
-      if (read == mine) {
+      boolean sameBytes = page.readLine[at] >>> LINE_BITS == touched;
+      if (read == mine && sameBytes) {
         page.readLanes[at] |= 1 << lane;
         continue;
       }
-      if (read != 0 && !Stamp.sameWarp(read, mine)) {
+      if (read != 0 && !sameBytes) {
+        page.readOther[at] = 0;
+      } else if (read != 0 && !Stamp.sameWarp(read, mine)) {
         page.readOther[at] = Stamp.sameBlock(read, mine) ? Stamp.warpAndTick(read) : OTHER_BLOCK;
       }
       page.read[at] = mine;
       page.readLanes[at] = 1 << lane;
-      page.readLine[at] = warp.line();
+      page.readLine[at] = warp.line() | touched << LINE_BITS;
     }
     return true;
   }
 
   /** Records a write; false if it races, with the other party in {@link #conflict}. */
   boolean write(Warp warp, int lane, int offset, int width, boolean strong) {
-    if (width < 1 << shift) {
+    if (refines && width < 1 << shift) {
       refine(width);
     }
+    int touched = touched(offset, width);
     int last = (offset + width - 1) >> shift;
     long mine = Stamp.of(warp.block.index, warp.id, lane, warp.clock.tick, strong);
     boolean fine = true;
@@ -143,11 +170,15 @@ final class Shadow {
       Page page = page(granule);
       int at = granule & (PAGE - 1);
       long write = page.write[at];
-      if (write != 0 && !(strong && Stamp.strong(write)) && !Stamp.ordered(write, warp, lane)) {
+      if (write != 0
+          && overlaps(page.writeLine[at], touched)
+          && !(strong && Stamp.strong(write))
+          && !Stamp.ordered(write, warp, lane)) {
         fine = conflict(write, page.writeLine[at], true);
       }
       long read = page.read[at];
-      if (read != 0 && !(strong && Stamp.strong(read))) {
+      boolean overlapping = overlaps(page.readLine[at], touched);
+      if (read != 0 && overlapping && !(strong && Stamp.strong(read))) {
         if (!readersOrdered(page, at, read, warp, lane)) {
           return conflict(
               Stamp.withLane(read, foreignLane(page.readLanes[at], lane)),
@@ -160,9 +191,11 @@ final class Shadow {
         }
       }
       page.write[at] = mine;
-      page.writeLine[at] = warp.line();
-      page.read[at] = 0;
-      page.readOther[at] = 0;
+      page.writeLine[at] = warp.line() | touched << LINE_BITS;
+      if (overlapping) {
+        page.read[at] = 0;
+        page.readOther[at] = 0;
+      }
     }
     return fine;
   }
@@ -203,7 +236,7 @@ final class Shadow {
 
   private boolean conflict(long stamp, int line, boolean wrote) {
     conflict = stamp;
-    conflictLine = line;
+    conflictLine = line & LINES;
     conflictWrote = wrote;
     return false;
   }

@@ -1,0 +1,88 @@
+package dev.warpwright.softgpu.sim;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.warpwright.softgpu.sim.TestGpu.Shape;
+import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Races between accesses that are narrower than a word, in device memory. */
+class NarrowRaceTest {
+  private static final int SEEDS = 20;
+  private static final int THREADS = 64;
+
+  /** Each thread stores its number and reads that of its neighbour in the next warp. */
+  private static String kernel(int bytes, String barrier) {
+    return """
+    .version 8.0
+    .target sm_80
+    .address_size 64
+    .visible .entry exchange(.param .u64 p_x, .param .u64 p_out)
+    {
+      .reg .b16 %h<3>;
+      .reg .b32 %r<4>;
+      .reg .b64 %rd<9>;
+      ld.param.u64 %rd1, [p_x];
+      ld.param.u64 %rd2, [p_out];
+      cvta.to.global.u64 %rd1, %rd1;
+      cvta.to.global.u64 %rd2, %rd2;
+      mov.u32 %r1, %tid.x;
+      xor.b32 %r2, %r1, 33;
+      mul.wide.u32 %rd3, %r1, BYTES;
+      mul.wide.u32 %rd4, %r2, BYTES;
+      add.s64 %rd5, %rd1, %rd3;
+      add.s64 %rd6, %rd1, %rd4;
+      add.s64 %rd7, %rd2, %rd3;
+      cvt.u16.u32 %h1, %r1;
+      st.global.BITS [%rd5], %h1;
+      BARRIER
+      ld.global.BITS %h2, [%rd6];
+      st.global.BITS [%rd7], %h2;
+      ret;
+    }
+    """
+        .replace("BYTES", String.valueOf(bytes))
+        .replace("BITS", "u" + 8 * bytes)
+        .replace("BARRIER", barrier);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void neighboursInAWordAreToldApart(int bytes) {
+    TestGpu gpu = new TestGpu(kernel(bytes, "bar.sync 0;"));
+    for (int seed = 0; seed < SEEDS; seed++) {
+      long out = run(gpu, bytes, seed);
+      byte[] got = new byte[THREADS * bytes];
+      gpu.memory.copyOut(out, MemorySegment.ofArray(got));
+      for (int i = 0; i < THREADS; i++) {
+        assertEquals(i ^ 33, got[i * bytes]);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void aMissingBarrierIsFound(int bytes) {
+    TestGpu gpu = new TestGpu(kernel(bytes, ""));
+    int found = 0;
+    for (int seed = 0; seed < SEEDS; seed++) {
+      try {
+        run(gpu, bytes, seed);
+      } catch (SimFault fault) {
+        boolean expected =
+            fault.kind() == SimFault.Kind.RACE || fault.kind() == SimFault.Kind.UNINITIALISED;
+        assertTrue(expected, fault.getMessage());
+        found++;
+      }
+    }
+    assertTrue(found > 0, "no schedule shows it");
+  }
+
+  private static long run(TestGpu gpu, int bytes, long seed) {
+    long out = gpu.output((long) THREADS * bytes);
+    gpu.launch("exchange", Shape.of(1, THREADS), seed, gpu.output((long) THREADS * bytes), out);
+    return out;
+  }
+}
