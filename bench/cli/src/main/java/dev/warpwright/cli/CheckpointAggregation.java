@@ -2,9 +2,9 @@ package dev.warpwright.cli;
 
 import dev.warpwright.Warpwright;
 import dev.warpwright.cli.model.Checkpoint;
+import dev.warpwright.cli.model.HostTensor;
 import dev.warpwright.cli.model.ModelFormatException;
 import dev.warpwright.kernels.DType;
-import dev.warpwright.kernels.DeviceTensor;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import dev.warpwright.reduce.Aggregator;
@@ -60,8 +60,8 @@ final class CheckpointAggregation {
     List<Integer> order = new ArrayList<>(IntStream.range(0, copies).boxed().toList());
     TreeReduceSpec spec = TreeReduceSpec.mean(copies, parameters.length);
     try (Aggregator aggregator = ww.aggregator(spec);
-        DeviceTensor row = ww.device().allocate(DType.F32, parameters.length);
-        DeviceTensor mean = ww.device().allocate(DType.F32, parameters.length);
+        HostTensor row = new HostTensor(DType.F32, parameters.length);
+        HostTensor mean = new HostTensor(DType.F32, parameters.length);
         Progress progress = new Progress("aggregation", 2L * copies)) {
       String ordered = digest(aggregator, order, parameters, row.tensor(), mean.tensor(), progress);
       Collections.shuffle(order, new Random(1));

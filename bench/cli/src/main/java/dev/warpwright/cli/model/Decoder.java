@@ -86,8 +86,8 @@ public final class Decoder implements AutoCloseable {
                       .masking(config.masking())
                       .maxBatch(1)
                       .maxTokens(chunk)));
-      scratch = Scratch.allocate(device, config, chunk, owned);
-      logits = Scratch.rows(device, owned, logitRows, config.vocabulary());
+      scratch = Scratch.allocate(config, chunk, owned);
+      logits = Scratch.rows(owned, logitRows, config.vocabulary());
     } catch (ModelFormatException | RuntimeException e) {
       close();
       throw e;

@@ -3,6 +3,7 @@ package dev.warpwright.cli.model;
 import dev.warpwright.Warpwright;
 import dev.warpwright.attention.Batch;
 import dev.warpwright.attention.PagedAttention;
+import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.RmsNorm;
@@ -19,6 +20,7 @@ final class DecoderLayer implements AutoCloseable {
   private final Resources owned = new Resources();
   private final int index;
   private final Heads heads;
+  private final KernelDevice device;
   private final RmsNorm norm;
   private final Tensor attentionNorm;
   private final Tensor feedForwardNorm;
@@ -33,6 +35,7 @@ final class DecoderLayer implements AutoCloseable {
       throws ModelFormatException {
     this.index = index;
     this.heads = config.heads();
+    this.device = ww.device();
     this.norm = norm;
     int hidden = config.hidden();
     int queries = heads.queryHeads() * heads.headDim();
@@ -93,8 +96,21 @@ final class DecoderLayer implements AutoCloseable {
     Rows.add(x, delta);
     norm.run(x, feedForwardNorm, n);
     Routing routing = feedForward.apply(n, delta);
-    listener.routed(index, n, routing);
+    if (listener != LayerListener.NONE) {
+      listener.routed(index, n, onHost(device, routing));
+    }
     Rows.add(x, delta);
+  }
+
+  /** The layer's choice lies where the device has made it. */
+  private static Routing onHost(KernelDevice device, Routing routing) {
+    long tokens = routing.ids().size(0);
+    long perToken = routing.ids().size(1);
+    Tensor ids = Tensor.wrap(new int[(int) (tokens * perToken)], tokens, perToken);
+    Tensor weights = Tensor.wrap(new float[(int) (tokens * perToken)], tokens, perToken);
+    device.copy(routing.ids(), ids);
+    device.copy(routing.weights(), weights);
+    return new Routing(ids, weights);
   }
 
   private Tensor byHead(Tensor rows, int count) {

@@ -1,12 +1,11 @@
 package dev.warpwright.cli.model;
 
 import dev.warpwright.kernels.DType;
-import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 
 /**
- * F32 memory of a step, shared by all layers; one row a token.
+ * F32 host memory of a step, shared by all layers; one row a token.
  *
  * @param x features
  * @param normed normalised features
@@ -26,22 +25,22 @@ record Scratch(
     Tensor delta) {
 
   /** Memory for steps of {@code tokens} tokens that is freed with {@code owner}. */
-  static Scratch allocate(KernelDevice device, ModelConfig config, int tokens, Resources owner) {
+  static Scratch allocate(ModelConfig config, int tokens, Resources owner) {
     Heads heads = config.heads();
     int queries = heads.queryHeads() * heads.headDim();
     int keys = heads.kvHeads() * heads.headDim();
     return new Scratch(
-        rows(device, owner, tokens, config.hidden()),
-        rows(device, owner, tokens, config.hidden()),
-        rows(device, owner, tokens, queries),
-        rows(device, owner, tokens, keys),
-        rows(device, owner, tokens, keys),
-        rows(device, owner, tokens, queries),
-        rows(device, owner, tokens, config.hidden()));
+        rows(owner, tokens, config.hidden()),
+        rows(owner, tokens, config.hidden()),
+        rows(owner, tokens, queries),
+        rows(owner, tokens, keys),
+        rows(owner, tokens, keys),
+        rows(owner, tokens, queries),
+        rows(owner, tokens, config.hidden()));
   }
 
   /** One tensor of rows. */
-  static Tensor rows(KernelDevice device, Resources owner, int tokens, int columns) {
-    return owner.own(device.allocate(DType.F32, tokens, columns)).tensor();
+  static Tensor rows(Resources owner, int tokens, int columns) {
+    return owner.own(new HostTensor(DType.F32, tokens, columns)).tensor();
   }
 }
