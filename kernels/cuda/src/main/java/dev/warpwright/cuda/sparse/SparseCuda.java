@@ -5,9 +5,12 @@ import dev.warpwright.cuda.CudaKernelDevice;
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Support;
+import dev.warpwright.kernels.sparse.DenseMatrix;
+import dev.warpwright.kernels.sparse.GroupSparseMatrix;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
+import dev.warpwright.kernels.sparse.QuantMatrix;
 import dev.warpwright.kernels.sparse.SparseKernels;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 
@@ -25,11 +28,17 @@ public final class SparseCuda extends CudaFamily implements SparseKernels {
 
   @Override
   public PreparedMatrix prepare(WeightMatrix matrix) {
-    throw notBuilt(MatrixProductSpec.of(1, Checks.notNull("matrix", matrix)));
+    require(MatrixProductSpec.of(1, Checks.notNull("matrix", matrix)));
+    return switch (matrix) {
+      case DenseMatrix dense -> new DenseCudaMatrix(device(), dense);
+      case QuantMatrix quant -> GroupCudaMatrix.of(device(), quant, KeptGroups.of(quant));
+      case GroupSparseMatrix sparse -> GroupCudaMatrix.of(device(), sparse, KeptGroups.of(sparse));
+    };
   }
 
   @Override
   public MatrixProduct product(MatrixProductSpec spec) {
-    throw notBuilt(spec);
+    require(Checks.notNull("spec", spec));
+    return new MatrixProductCuda(device(), spec);
   }
 }

@@ -1,0 +1,177 @@
+package dev.warpwright.cuda.sparse;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/** Writes the layout of {@code groups.cuh}: the chunks, and the tables that find them. */
+final class GroupStream {
+  private final KeptGroups groups;
+  private final ChunkSizes sizes;
+  private final MemorySegment stream;
+  private final int blocks;
+  private final int blockChunks;
+  private final int step;
+
+  /** Where each chunk begins, in units of 16 bytes. */
+  private final int[] chunkStart;
+
+  /** The first chunk of each slice. */
+  private final int[] sliceChunk;
+
+  /** The first slice of each block. */
+  private final int[] blockSlice;
+
+  /** Kept groups of the current chunk, tile by tile. */
+  private final long[] kept;
+
+  private final int[] tileKept;
+
+  GroupStream(Arena arena, KeptGroups groups, int rows, int columns) {
+    this.groups = groups;
+    sizes = groups.sizes();
+    blocks = Blocks.count(rows);
+    blockChunks = sizes.chunks(columns);
+    step = Math.min(groups.grouping().size(), 16) * groups.grouping().bits() / 8;
+    kept = new long[Blocks.ROWS * sizes.tiles()];
+    tileKept = new int[sizes.tiles()];
+    chunkStart = new int[Math.toIntExact((long) blocks * blockChunks + 1)];
+    blockSlice = new int[blocks + 1];
+    int[] cuts = new int[Math.multiplyExact(blocks, sizes.mostSlices(columns)) + 1];
+    stream = arena.allocate(most(), ChunkSizes.UNIT);
+    for (int block = 0; block < blocks; block++) {
+      groups.begin(block);
+      int first = block * blockChunks;
+      for (int chunk = 0; chunk < blockChunks; chunk++) {
+        long end = chunk(chunkStart(first + chunk), chunk * sizes.tiles());
+        chunkStart[first + chunk + 1] = (int) unsigned(end / ChunkSizes.UNIT);
+      }
+      cut(block, columns, cuts);
+    }
+    sliceChunk = Arrays.copyOf(cuts, blockSlice[blocks] + 1);
+  }
+
+  private static long unsigned(long units) {
+    if (units > 0xFFFF_FFFFL) {
+      throw new ArithmeticException("weights of more than 64 GiB in one matrix");
+    }
+    return units;
+  }
+
+  /** Bytes of all chunks, at most. */
+  private long most() {
+    int parts = 4;
+    long unkept = sizes.maskBytes(sizes.tiles()) + parts * ChunkSizes.UNIT;
+    int group = groups.grouping().codeBytes() + Short.BYTES + 1;
+    return groups.kept() * group + (long) blocks * blockChunks * unkept;
+  }
+
+  private long chunkStart(int chunk) {
+    return Integer.toUnsignedLong(chunkStart[chunk]) * ChunkSizes.UNIT;
+  }
+
+  /** Writes a chunk; where it ends. */
+  private long chunk(long at, int firstGroup) {
+    int tiles = Math.min(sizes.tiles(), groups.groups() - firstGroup);
+    int count = 0;
+    for (int tile = 0; tile < tiles; tile++) {
+      int mask = 0;
+      for (int row = 0; row < Blocks.ROWS; row++) {
+        long group = groups.take(row, firstGroup + tile);
+        if (group >= 0) {
+          mask |= 1 << row;
+          kept[count] = group;
+          count++;
+        }
+      }
+      tileKept[tile] = Integer.bitCount(mask);
+      if (sizes.sparse()) {
+        stream.set(ValueLayout.JAVA_INT, at + Integer.BYTES * tile, mask);
+      }
+    }
+    long codes = at + sizes.maskBytes(tiles);
+    long scales = codes + ChunkSizes.aligned(count * groups.grouping().codeBytes());
+    long zeros = scales + ChunkSizes.aligned(count * Short.BYTES);
+    int first = 0;
+    for (int tile = 0; tile < tiles; tile++) {
+      codes = tile(codes, first, tileKept[tile]);
+      first += tileKept[tile];
+    }
+    for (int i = 0; i < count; i++) {
+      stream.set(ValueLayout.JAVA_SHORT, scales + Short.BYTES * i, groups.scale(kept[i]));
+      if (!groups.grouping().symmetric()) {
+        stream.set(ValueLayout.JAVA_BYTE, zeros + i, groups.zero(kept[i]));
+      }
+    }
+    return at + sizes.bytes(tiles, count);
+  }
+
+  /** Writes the codes of a tile, by steps and in a step by rows. */
+  private long tile(long at, int first, int count) {
+    for (int from = 0; from < groups.grouping().codeBytes(); from += step) {
+      for (int i = 0; i < count; i++) {
+        groups.codes(kept[first + i], from, step, stream, at);
+        at += step;
+      }
+    }
+    return at;
+  }
+
+  /** Cuts a block into slices of about equal bytes. */
+  private void cut(int block, int columns, int[] cuts) {
+    int first = block * blockChunks;
+    int behind = first + blockChunks;
+    long start = chunkStart(first);
+    long bytes = chunkStart(behind) - start;
+    int slices = sizes.slices(bytes, columns);
+    int chunk = first;
+    for (int slice = 0; slice < slices; slice++) {
+      // Every slice has a chunk, so that there is one left for each that follows.
+      int least = slice == 0 ? first : chunk + 1;
+      int most = behind - (slices - slice);
+      chunk = least;
+      while (chunk < most && chunkStart(chunk) - start < bytes * slice / slices) {
+        chunk++;
+      }
+      cuts[blockSlice[block] + slice] = chunk;
+    }
+    blockSlice[block + 1] = blockSlice[block] + slices;
+    cuts[blockSlice[block + 1]] = behind;
+  }
+
+  /** The chunks. */
+  MemorySegment chunks() {
+    return stream.asSlice(0, chunkStart(chunkStart.length - 1));
+  }
+
+  int[] chunkStarts() {
+    return chunkStart;
+  }
+
+  int[] sliceChunks() {
+    return sliceChunk;
+  }
+
+  int[] blockSlices() {
+    return blockSlice;
+  }
+
+  /**
+   * Block and slice of each unit of work. Slices in the same place of their blocks are neighbours:
+   * they read the same part of x.
+   */
+  int[] order() {
+    int[] order = new int[2 * blockSlice[blocks]];
+    int at = 0;
+    for (int place = 0; at < order.length; place++) {
+      for (int block = 0; block < blocks; block++) {
+        if (blockSlice[block] + place < blockSlice[block + 1]) {
+          order[at++] = block;
+          order[at++] = blockSlice[block] + place;
+        }
+      }
+    }
+    return order;
+  }
+}

@@ -1,0 +1,165 @@
+package dev.warpwright.cuda.sparse;
+
+import dev.warpwright.cuda.CudaKernelDevice;
+import dev.warpwright.cuda.CudaRun;
+import dev.warpwright.cuda.Resources;
+import dev.warpwright.cuda.runtime.CudaFunction;
+import dev.warpwright.cuda.runtime.DeviceBuffer;
+import dev.warpwright.cuda.runtime.LaunchGrid;
+import dev.warpwright.cuda.sparse.WorkCut.Batch;
+import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Grouping;
+import dev.warpwright.kernels.sparse.MatrixProduct;
+import dev.warpwright.kernels.sparse.MatrixProductSpec;
+import dev.warpwright.kernels.sparse.PreparedMatrix;
+import dev.warpwright.kernels.sparse.WeightFormat;
+import java.lang.foreign.Arena;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Starts {@code matmul.cu}, {@code quant_matmul.cu} and {@code group_sparse_matmul.cu}. How they
+ * cut the work stands in {@code slices.cuh}; the bits of a result do not depend on what is chosen
+ * here.
+ */
+final class MatrixProductCuda extends MatrixProduct {
+  private static final int WARPS = 4;
+  private static final int WARP = 32;
+
+  /** Chunks of a warp's ring; see {@code groups.cuh}. */
+  private static final int STAGES = 4;
+
+  /** So many warps a multiprocessor are enough. */
+  private static final int ENOUGH_WARPS = 32;
+
+  /** Shared memory that every kernel may use. */
+  private static final int SHARED = 48 << 10;
+
+  private static final int MOST_BLOCKS_Y = 65_535;
+
+  private final CudaKernelDevice device;
+  private final CudaFunction[] kernels;
+  private final int shared;
+  private final WorkCut work;
+  private final @Nullable DeviceBuffer workspace;
+
+  /** Bytes of the counters, which lie before the sums of slices. */
+  private final long counters;
+
+  MatrixProductCuda(CudaKernelDevice device, MatrixProductSpec spec) {
+    device.reserve(
+        CudaRun.staged((long) spec.maxRows() * spec.inputs() * Float.BYTES)
+            + CudaRun.staged((long) spec.maxRows() * spec.outputs() * Float.BYTES));
+    int most = shared(spec.format());
+    final CudaFunction[] loaded = kernels(device, spec, most);
+    WorkCut cut =
+        new WorkCut(
+            Blocks.count(spec.outputs()),
+            mostSlices(spec),
+            ENOUGH_WARPS * device.limits().multiprocessors());
+    long zeros = CudaMatrix.room(cut.counterBytes(spec.maxRows()));
+    long bytes = zeros + cut.sumBytes(spec.maxRows());
+    workspace = bytes == 0 ? null : zeroed(device, bytes, zeros, spec.kernel().stem());
+    super(device, spec, bytes);
+    this.device = device;
+    kernels = loaded;
+    shared = most;
+    work = cut;
+    counters = zeros;
+  }
+
+  /** The kernels leave their counters as they find them. */
+  private static DeviceBuffer zeroed(CudaKernelDevice device, long bytes, long zeros, String stem) {
+    DeviceBuffer workspace = device.workspace(bytes, "a plan of " + stem);
+    try (Arena arena = Arena.ofShared()) {
+      device.copy(
+          Tensor.allocate(arena, DType.U8, zeros), Tensor.of(workspace, 0, DType.U8, zeros));
+      return workspace;
+    } catch (RuntimeException e) {
+      workspace.close();
+      throw e;
+    }
+  }
+
+  private static CudaFunction[] kernels(
+      CudaKernelDevice device, MatrixProductSpec spec, int shared) {
+    Batch[] batches = Batch.values();
+    CudaFunction[] kernels = new CudaFunction[batches.length];
+    for (int i = 0; i < kernels.length; i++) {
+      String name = name(spec) + "_" + batches[i].rows;
+      kernels[i] = device.function("sparse/" + source(spec), name);
+      if (shared > SHARED) {
+        kernels[i].allowDynamicShared(shared);
+      }
+    }
+    return kernels;
+  }
+
+  private static String source(MatrixProductSpec spec) {
+    return spec.kernel().name().toLowerCase(Locale.ROOT);
+  }
+
+  private static String name(MatrixProductSpec spec) {
+    return source(spec)
+        + switch (spec.format()) {
+          case WeightFormat.Dense(DType dtype) -> "_" + dtype.name().toLowerCase(Locale.ROOT);
+          case WeightFormat.Quant(Grouping grouping) -> name(grouping);
+          case WeightFormat.GroupSparse(Grouping grouping) -> name(grouping);
+        };
+  }
+
+  private static String name(Grouping grouping) {
+    return "_w" + grouping.bits() + (grouping.size() == 8 ? "_g8" : "");
+  }
+
+  private static int shared(WeightFormat format) {
+    return format instanceof WeightFormat.Dense
+        ? 0
+        : WARPS * STAGES * KeptGroups.sizes(format).most();
+  }
+
+  private static int mostSlices(MatrixProductSpec spec) {
+    return spec.format() instanceof WeightFormat.Dense(DType dtype)
+        ? DenseCudaMatrix.slices(dtype, spec.inputs())
+        : KeptGroups.sizes(spec.format()).mostSlices(spec.inputs());
+  }
+
+  @Override
+  protected void execute(PreparedMatrix w, int rows, Tensor x, Tensor y) {
+    CudaMatrix weights = (CudaMatrix) w;
+    boolean cut = work.isCut(rows);
+    int units = cut ? weights.slices() : work.blocks();
+    try (CudaRun run = device.begin()) {
+      long from = run.input(x);
+      long to = run.output(y);
+      long area = workspace == null ? 0 : workspace.address();
+      weights.addTo(
+          run.arguments()
+              .add(from)
+              .add(to)
+              .add(rows)
+              .add(spec().outputs())
+              .add(spec().inputs())
+              .add(cut ? 0 : 1)
+              .add(area + counters)
+              .add(area));
+      run.launch(
+          kernels[Batch.of(rows).ordinal()],
+          new LaunchGrid(
+              Math.ceilDiv(units, WARPS),
+              Math.min(WorkCut.batches(rows), MOST_BLOCKS_Y),
+              1,
+              WARPS * WARP,
+              1,
+              1,
+              shared));
+      run.complete();
+    }
+  }
+
+  @Override
+  protected void release() {
+    Resources.close(workspace);
+  }
+}
