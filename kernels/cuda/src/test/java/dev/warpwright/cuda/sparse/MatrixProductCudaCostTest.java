@@ -21,13 +21,32 @@ import dev.warpwright.testkit.CaseWeights;
 import dev.warpwright.testkit.ContractTest;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Traffic and tensor operations against those of the operands in canonical form. */
+/** Traffic beside the operands in canonical form, and tensor operations. */
 @CudaTest
 class MatrixProductCudaCostTest {
   private static final int OUTPUTS = 256;
-  private static final int INPUTS = 2048;
+  private static final int INPUTS = 1024;
+
+  private record Cost(CostCard card, long operandBytes) {}
+
+  private static Cost cost(WeightFormat format, int rows, SoftGpu gpu) {
+    CaseRandom random = new CaseRandom(3);
+    WeightMatrix matrix = CaseWeights.matrix(random, OUTPUTS, INPUTS, format);
+    try (KernelDevice device = ContractTest.open("cuda", 1);
+        PreparedMatrix w = device.sparse().prepare(matrix);
+        DeviceTensor x = device.allocate(DType.F32, rows, INPUTS);
+        DeviceTensor y = device.allocate(DType.F32, rows, OUTPUTS);
+        MatrixProduct plan = device.sparse().product(MatrixProductSpec.of(rows, matrix))) {
+      float[] values = random.normals(rows * INPUTS, 1);
+      device.copy(Tensor.wrap(values, rows, INPUTS), x.tensor());
+      return new Cost(
+          CostCard.of(gpu, device, () -> plan.run(w, x.tensor(), y.tensor())),
+          matrix.bytes() + x.tensor().bytes() + y.tensor().bytes());
+    }
+  }
 
   static Stream<WeightFormat> formats() {
     return Stream.of(
@@ -43,32 +62,30 @@ class MatrixProductCudaCostTest {
         new WeightFormat.GroupSparse(new Grouping(4, 32, false)));
   }
 
-  private static CostCard cost(WeightFormat format, int rows, SoftGpu gpu, long[] operands) {
-    CaseRandom random = new CaseRandom(3);
-    WeightMatrix matrix = CaseWeights.matrix(random, OUTPUTS, INPUTS, format);
-    try (KernelDevice device = ContractTest.open("cuda", 1);
-        PreparedMatrix w = device.sparse().prepare(matrix);
-        DeviceTensor x = device.allocate(DType.F32, rows, INPUTS);
-        DeviceTensor y = device.allocate(DType.F32, rows, OUTPUTS);
-        MatrixProduct plan =
-            device.sparse().product(MatrixProductSpec.of(rows, matrix))) {
-      float[] values = random.normals(rows * INPUTS, 1);
-      device.copy(Tensor.wrap(values, rows, INPUTS), x.tensor());
-      operands[0] = matrix.bytes() + x.tensor().bytes() + y.tensor().bytes();
-      operands[1] = w.bytes();
-      return CostCard.of(gpu, device, () -> plan.run(w, x.tensor(), y.tensor()));
-    }
-  }
-
+  /** The weights are read once; every block of 32 rows asks for x anew. */
   @ParameterizedTest
   @MethodSource("formats")
-  void oneRow(WeightFormat format, SoftGpu gpu) {
-    long[] operands = new long[2];
-    CostCard cost = cost(format, 1, gpu, operands);
-    for (int rows : new int[] {1, 8, 16}) {
-     if (rows > 1) cost = cost(format, rows, gpu, operands);
-    System.out.printf("%s M=%d unique %.3f requested %.3f stream/canon %.3f wavefr %d conflicts %d width %.1f tensor %d instr %d%n", format, rows,
-      (double) cost.uniqueBytes() / operands[0], (double) cost.requestedBytes() / operands[0], (double) operands[1]/operands[0], cost.sum(LaunchReport::sharedWavefronts), cost.sum(LaunchReport::bankConflicts), cost.sectorsPerAccess(), cost.sum(LaunchReport::tensorInstructions), cost.sum(LaunchReport::warpInstructions));
-    }
+  void oneRowReadsOnce(WeightFormat format, SoftGpu gpu) {
+    Cost cost = cost(format, 1, gpu);
+    cost.card.assertTraffic(cost.operandBytes, 1.6);
+  }
+
+  static Stream<Arguments> pieces() {
+    return Stream.of(
+        Arguments.of(new WeightFormat.Dense(DType.F32), 3),
+        Arguments.of(new WeightFormat.Dense(DType.F16), 2),
+        Arguments.of(new WeightFormat.Dense(DType.BF16), 1),
+        Arguments.of(new WeightFormat.Quant(Grouping.w4(32)), 1),
+        Arguments.of(new WeightFormat.Quant(new Grouping(8, 128, true)), 1));
+  }
+
+  /** Eight rows of x are three pieces; loads of weights and of x fill 16 bytes a lane. */
+  @ParameterizedTest
+  @MethodSource("pieces")
+  void eightRowsShareTheWeights(WeightFormat format, int pieces, SoftGpu gpu) {
+    CostCard card = cost(format, 8, gpu).card;
+    assertEquals(
+        3L * pieces * OUTPUTS / 16 * INPUTS / 16, card.sum(LaunchReport::tensorInstructions));
+    card.assertWide(8);
   }
 }
