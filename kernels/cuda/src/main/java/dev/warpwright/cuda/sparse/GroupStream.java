@@ -61,10 +61,10 @@ final class GroupStream {
 
   /** Bytes of all chunks, at most. */
   private long most() {
-    int parts = 4;
-    long unkept = sizes.maskBytes(sizes.tiles()) + parts * ChunkSizes.UNIT;
+    long parts = 3;
     int group = groups.grouping().codeBytes() + Short.BYTES + 1;
-    return groups.kept() * group + (long) blocks * blockChunks * unkept;
+    long besideGroups = sizes.maskBytes(sizes.tiles()) + parts * ChunkSizes.UNIT;
+    return groups.kept() * group + blocks * (blockChunks * besideGroups);
   }
 
   private long chunkStart(int chunk) {
@@ -87,7 +87,7 @@ final class GroupStream {
       }
       tileKept[tile] = Integer.bitCount(mask);
       if (sizes.sparse()) {
-        stream.set(ValueLayout.JAVA_INT, at + Integer.BYTES * tile, mask);
+        stream.set(ValueLayout.JAVA_INT, at + (long) Integer.BYTES * tile, mask);
       }
     }
     long codes = at + sizes.maskBytes(tiles);
@@ -99,7 +99,7 @@ final class GroupStream {
       first += tileKept[tile];
     }
     for (int i = 0; i < count; i++) {
-      stream.set(ValueLayout.JAVA_SHORT, scales + Short.BYTES * i, groups.scale(kept[i]));
+      stream.set(ValueLayout.JAVA_SHORT, scales + (long) Short.BYTES * i, groups.scale(kept[i]));
       if (!groups.grouping().symmetric()) {
         stream.set(ValueLayout.JAVA_BYTE, zeros + i, groups.zero(kept[i]));
       }

@@ -28,7 +28,6 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the contract's cases cannot see. */
 @CudaTest
@@ -48,20 +47,24 @@ class MatrixProductCudaTest {
   }
 
   /** Every kernel, cut and whole, and another device: the same bits for a row. */
-  @ParameterizedTest
-  @MethodSource("dev.warpwright.cuda.sparse.MatrixProductCudaCostTest#formats")
+  @Test
   @SoftGpuTest(devices = {"H100", "A100"})
-  void sameBitsForAnyBatchAndDevice(WeightFormat format) {
-    CaseRandom random = new CaseRandom(format.hashCode());
-    WeightMatrix w = CaseWeights.matrix(random, 67, 909, format);
-    Tensor x = Tensor.wrap(random.normals(34 * 909, 1), 34, 909);
+  void sameBitsForAnyBatchAndDevice() {
     try (KernelDevice device = open(0);
         KernelDevice other = open(1)) {
-      float[] all = multiply(device, w, x);
-      for (int rows : new int[] {1, 2, 3, 8, 9, 16, 17}) {
-        float[] some = multiply(rows % 2 == 0 ? other : device, w, x.slice(34 - rows, 34));
-        assertArrayEquals(Arrays.copyOfRange(all, (34 - rows) * 67, 34 * 67), some, 0f);
-      }
+      MatrixProductCudaCostTest.formats().forEach(format -> assertSameBits(format, device, other));
+    }
+  }
+
+  private static void assertSameBits(WeightFormat format, KernelDevice device, KernelDevice other) {
+    CaseRandom random = new CaseRandom(format.hashCode());
+    WeightMatrix w = CaseWeights.matrix(random, 40, 909, format);
+    Tensor x = Tensor.wrap(random.normals(34 * 909, 1), 34, 909);
+    float[] all = multiply(device, w, x);
+    for (int rows : new int[] {1, 2, 3, 9}) {
+      float[] some = multiply(rows % 2 == 0 ? other : device, w, x.slice(34 - rows, 34));
+      float[] expected = Arrays.copyOfRange(all, (34 - rows) * 40, 34 * 40);
+      assertArrayEquals(expected, some, 0f, format + ", " + rows + " rows");
     }
   }
 
@@ -89,23 +92,26 @@ class MatrixProductCudaTest {
     }
   }
 
-  /** An infinity in x, whose lower parts are zero. */
-  @ParameterizedTest
-  @MethodSource("dev.warpwright.cuda.sparse.MatrixProductCudaCostTest#formats")
-  void infiniteInputsStayInTheirRow(WeightFormat format) {
+  /** The lower parts of an infinity are zero. */
+  @Test
+  void infiniteInputsStayInTheirRow() {
+    try (KernelDevice device = open(0)) {
+      MatrixProductCudaCostTest.formats().forEach(format -> assertInfinityStays(format, device));
+    }
+  }
+
+  private static void assertInfinityStays(WeightFormat format, KernelDevice device) {
     CaseRandom random = new CaseRandom(5);
     WeightMatrix w = CaseWeights.matrix(random, 33, 130, format);
     float[] values = random.normals(2 * 130, 1);
     values[130] = Float.POSITIVE_INFINITY;
-    try (KernelDevice device = open(0)) {
-      float[] y = multiply(device, w, Tensor.wrap(values, 2, 130));
-      float[] decoded = new float[130];
-      for (int n = 0; n < 33; n++) {
-        assertTrue(Float.isFinite(y[n]));
-        w.decodeRow(n, decoded);
-        if (decoded[0] != 0) {
-          assertEquals(decoded[0] * Float.POSITIVE_INFINITY, y[33 + n]);
-        }
+    float[] y = multiply(device, w, Tensor.wrap(values, 2, 130));
+    float[] decoded = new float[130];
+    for (int n = 0; n < 33; n++) {
+      assertTrue(Float.isFinite(y[n]), format.toString());
+      w.decodeRow(n, decoded);
+      if (decoded[0] != 0) {
+        assertEquals(decoded[0] * Float.POSITIVE_INFINITY, y[33 + n], format.toString());
       }
     }
   }
@@ -137,8 +143,8 @@ class MatrixProductCudaTest {
 
   @Test
   void addsTheSlicesOfALongRow(SoftGpu gpu) {
-    GroupSparseMatrix w = uneven(70, 4000, 40);
-    float[] x = new float[64_000];
+    GroupSparseMatrix w = uneven(70, 1500, 40);
+    float[] x = new float[24_000];
     Arrays.fill(x, 1);
     float[] expected = new float[70];
     for (int n = 0; n < 70; n++) {
@@ -161,11 +167,11 @@ class MatrixProductCudaTest {
   /** Work is cut by what is kept: a share is about 8 KiB, whatever the rows. */
   @Test
   void sharesAreEqual() {
-    KeptGroups kept = KeptGroups.of(uneven(70, 4000, 40));
+    KeptGroups kept = KeptGroups.of(uneven(70, 1500, 40));
     try (Arena arena = Arena.ofConfined()) {
-      GroupStream stream = new GroupStream(arena, kept, 70, 64_000);
+      GroupStream stream = new GroupStream(arena, kept, 70, 24_000);
       int[] slices = stream.sliceChunks();
-      assertTrue(slices.length - 1 > 4, "slices " + (slices.length - 1));
+      assertTrue(slices.length - 1 > 3, "slices " + (slices.length - 1));
       for (int slice = 0; slice + 1 < slices.length; slice++) {
         int[] starts = stream.chunkStarts();
         int bytes = (starts[slices[slice + 1]] - starts[slices[slice]]) * ChunkSizes.UNIT;
