@@ -22,7 +22,8 @@ __device__ inline void copy_async(void *to, const void *from) {
 
 __device__ inline int aligned16(int bytes) { return (bytes + 15) & ~15; }
 
-template <int BITS, int STEP, bool SPARSE> struct GroupWeights {
+// Rows of x that were rounded to codes are their codes, with a scale for each group (ROUNDED).
+template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
   static constexpr bool REPEATS = false;
   static constexpr int ROW_BYTES = STEP * BITS / 8; // codes of a row in a step
 
@@ -40,6 +41,7 @@ template <int BITS, int STEP, bool SPARSE> struct GroupWeights {
   int zero;  // of all groups, or -1
   int stride; // bytes of a ring's stage
   unsigned char *ring;
+  const float *xScales; // [rows of x][groups], if they are rounded
 
   __device__ int all_slices() const { return sliceCount; }
 
@@ -158,10 +160,16 @@ template <int BITS, int STEP, bool SPARSE> struct GroupWeights {
         }
 #pragma unroll
         for (int tile = 0; tile < TILES<ROWS>; tile++) {
-          multiply(own[half][tile], a, b[tile]);
+          if (!ROUNDED || ROWS == 2 || tile % 3 == 0) { // codes have one piece
+            multiply(own[half][tile], a, b[tile]);
+          }
         }
       }
       codes += tileRows * ROW_BYTES;
+    }
+    float xScale[TILES<ROWS>][2];
+    if constexpr (ROUNDED) {
+      load_scales<ROWS>(inputs, column / groupSize, lane, xScale);
     }
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -171,8 +179,25 @@ template <int BITS, int STEP, bool SPARSE> struct GroupWeights {
 #pragma unroll
         for (int j = 0; j < 2; j++) {
           float &sum = sums[i / 2][tile][i % 2 * 2 + j];
-          sum = fmaf(scale, own[i / 2][tile][i % 2 * 2 + j], sum);
+          float factor = ROUNDED ? scale * xScale[tile][j] : scale;
+          sum = fmaf(factor, own[i / 2][tile][i % 2 * 2 + j], sum);
         }
+      }
+    }
+  }
+
+  // Scales of the rows of x whose sums this lane has.
+  template <int ROWS>
+  __device__ void load_scales(const Inputs<ROWS> &inputs, int group, int lane,
+                              float (&xScale)[TILES<ROWS>][2]) const {
+#pragma unroll
+    for (int tile = 0; tile < TILES<ROWS>; tile++) {
+#pragma unroll
+      for (int j = 0; j < 2; j++) {
+        int column = lane % 4 * 2 + j;
+        int m = ROWS == 2 ? column / 3 : column + 8 * (tile / 3);
+        xScale[tile][j] =
+            m < inputs.rows ? xScales[(long long)(inputs.firstRow + m) * groups + group] : 0.f;
       }
     }
   }
@@ -196,28 +221,28 @@ template <int BITS, int STEP, bool SPARSE> struct GroupWeights {
   }
 };
 
-#define GROUP_MATMUL(NAME, BITS, STEP, SPARSE, ROWS)                                               \
-  extern "C" __global__ void __launch_bounds__(32 * WARPS, resident(ROWS))                                       \
+#define GROUP_MATMUL(NAME, BITS, STEP, SPARSE, ROUNDED, ROWS)                                       \
+  extern "C" __global__ void __launch_bounds__(32 * WARPS, resident(ROWS))                         \
       NAME(const float *x, float *y, int rows, int outputs, int inputs, int whole, float *partial, \
            unsigned *arrived, const uint4 *stream, const unsigned *chunkStart,                     \
            const int *sliceChunk, const int *blockSlice, const int2 *order, int sliceCount,        \
-           int groups, int groupSize, int tiles, int zero, int stride) {                           \
+           int groups, int groupSize, int tiles, int zero, int stride, const float *xScales) {     \
     extern __shared__ uint4 rings[];                                                               \
     Product p = {x, y, rows, outputs, inputs, whole, partial, arrived};                            \
     unsigned char *ring = reinterpret_cast<unsigned char *>(rings) +                               \
                           threadIdx.x / 32 * STAGES * stride;                                      \
-    GroupWeights<BITS, STEP, SPARSE> weights = {                                                   \
-        stream,  chunkStart, sliceChunk, blockSlice,                                               \
-        order,   outputs,    (outputs + BLOCK_ROWS - 1) / BLOCK_ROWS,                              \
-        sliceCount, groups,  groupSize,  tiles,                                                    \
-        zero,    stride,     ring};                                                                \
+    int blocks = (outputs + BLOCK_ROWS - 1) / BLOCK_ROWS;                                          \
+    GroupWeights<BITS, STEP, SPARSE, ROUNDED> weights = {                                          \
+        stream,     chunkStart, sliceChunk, blockSlice, order, outputs, blocks,                    \
+        sliceCount, groups,     groupSize,  tiles,      zero,  stride,  ring,                      \
+        xScales};                                                                                  \
     product<ROWS>(p, weights);                                                                     \
   }
 
 #define GROUP_MATMULS(NAME, SPARSE, ROWS)                                                          \
-  GROUP_MATMUL(NAME##_w8_g8_##ROWS, 8, 8, SPARSE, ROWS)                                            \
-  GROUP_MATMUL(NAME##_w4_g8_##ROWS, 4, 8, SPARSE, ROWS)                                            \
-  GROUP_MATMUL(NAME##_w2_g8_##ROWS, 2, 8, SPARSE, ROWS)                                            \
-  GROUP_MATMUL(NAME##_w8_##ROWS, 8, 16, SPARSE, ROWS)                                              \
-  GROUP_MATMUL(NAME##_w4_##ROWS, 4, 16, SPARSE, ROWS)                                              \
-  GROUP_MATMUL(NAME##_w2_##ROWS, 2, 16, SPARSE, ROWS)
+  GROUP_MATMUL(NAME##_w8_g8_##ROWS, 8, 8, SPARSE, false, ROWS)                                     \
+  GROUP_MATMUL(NAME##_w4_g8_##ROWS, 4, 8, SPARSE, false, ROWS)                                     \
+  GROUP_MATMUL(NAME##_w2_g8_##ROWS, 2, 8, SPARSE, false, ROWS)                                     \
+  GROUP_MATMUL(NAME##_w8_##ROWS, 8, 16, SPARSE, false, ROWS)                                       \
+  GROUP_MATMUL(NAME##_w4_##ROWS, 4, 16, SPARSE, false, ROWS)                                       \
+  GROUP_MATMUL(NAME##_w2_##ROWS, 2, 16, SPARSE, false, ROWS)

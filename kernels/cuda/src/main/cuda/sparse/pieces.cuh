@@ -60,17 +60,20 @@ template <int ROWS> struct Inputs {
   static constexpr int OWN = ROWS == 2 ? 1 : ROWS / 8; // rows of which this lane has columns
 
   const float *row[OWN]; // null behind the last one
+  int firstRow;
+  int rows;
   int columns;
   int quarter;
   int piece;
   bool wide;
 
-  __device__ Inputs(const float *x, int rows, int columns, bool wide, int lane)
-      : columns(columns), quarter(lane % 4), piece(lane / 4 % 3), wide(wide) {
+  // Of the rows of x from firstRow on.
+  __device__ Inputs(const float *x, int firstRow, int rows, int columns, bool wide, int lane)
+      : firstRow(firstRow), rows(rows), columns(columns), quarter(lane % 4), piece(lane / 4 % 3), wide(wide) {
 #pragma unroll
     for (int i = 0; i < OWN; i++) {
       int m = ROWS == 2 ? lane / 12 : lane / 4 + 8 * i;
-      row[i] = m < rows && m < ROWS ? x + (long long)m * columns : nullptr;
+      row[i] = m < rows && m < ROWS ? x + (long long)(firstRow + m) * columns : nullptr;
     }
   }
 

@@ -104,9 +104,8 @@ __device__ void product(const Product &p, Weights &weights) {
   }
   for (int chunk = blockIdx.y; chunk * (long long)ROWS < p.rows; chunk += gridDim.y) {
     int rows = min(p.rows - chunk * ROWS, ROWS);
-    const float *x = p.x + (long long)chunk * ROWS * p.inputs;
     bool wide = (reinterpret_cast<unsigned long long>(p.x) & 15) == 0 && p.inputs % 4 == 0;
-    Inputs<ROWS> inputs(x, rows, p.inputs, wide, lane);
+    Inputs<ROWS> inputs(p.x, chunk * ROWS, rows, p.inputs, wide, lane);
     Outputs<ROWS> outputs;
     for (int slice = slices.from; slice < slices.to; slice++) {
       Sums<ROWS> sums;

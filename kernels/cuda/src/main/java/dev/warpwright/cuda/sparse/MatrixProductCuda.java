@@ -5,10 +5,12 @@ import dev.warpwright.cuda.CudaRun;
 import dev.warpwright.cuda.Resources;
 import dev.warpwright.cuda.runtime.CudaFunction;
 import dev.warpwright.cuda.runtime.DeviceBuffer;
+import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.cuda.runtime.LaunchGrid;
 import dev.warpwright.cuda.sparse.WorkCut.Batch;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
@@ -47,6 +49,9 @@ final class MatrixProductCuda extends MatrixProduct {
   /** Bytes of the counters, which lie before the sums of slices. */
   private final long counters;
 
+  /** Where rounded rows of x begin in the workspace, and what rounds them; none if x is not. */
+  private final @Nullable RoundedInputs rounded;
+
   MatrixProductCuda(CudaKernelDevice device, MatrixProductSpec spec) {
     device.reserve(
         CudaRun.staged((long) spec.maxRows() * spec.inputs() * Float.BYTES)
@@ -59,7 +64,10 @@ final class MatrixProductCuda extends MatrixProduct {
             mostSlices(spec),
             ENOUGH_WARPS * device.limits().multiprocessors());
     long zeros = CudaMatrix.room(cut.counterBytes(spec.maxRows()));
-    long bytes = zeros + cut.sumBytes(spec.maxRows());
+    long sums = CudaMatrix.room(cut.sumBytes(spec.maxRows()));
+    RoundedInputs codes =
+        spec.activations() == Activations.I8 ? RoundedInputs.of(device, spec, zeros + sums) : null;
+    long bytes = zeros + sums + (codes == null ? 0 : codes.bytes());
     workspace = bytes == 0 ? null : zeroed(device, bytes, zeros, spec.kernel().stem());
     super(device, spec, bytes);
     this.device = device;
@@ -67,6 +75,7 @@ final class MatrixProductCuda extends MatrixProduct {
     shared = most;
     work = cut;
     counters = zeros;
+    rounded = codes;
   }
 
   /** The kernels leave their counters as they find them. */
@@ -87,7 +96,8 @@ final class MatrixProductCuda extends MatrixProduct {
     Batch[] batches = Batch.values();
     CudaFunction[] kernels = new CudaFunction[batches.length];
     for (int i = 0; i < kernels.length; i++) {
-      String name = name(spec) + "_" + batches[i].rows;
+      String name =
+          name(spec) + (spec.activations() == Activations.I8 ? "_rounded_" : "_") + batches[i].rows;
       kernels[i] = device.function("sparse/" + source(spec), name);
       if (shared > SHARED) {
         kernels[i].allowDynamicShared(shared);
@@ -134,7 +144,11 @@ final class MatrixProductCuda extends MatrixProduct {
       long from = run.input(x);
       long to = run.output(y);
       long area = workspace == null ? 0 : workspace.address();
-      weights.addTo(
+      if (rounded != null) {
+        rounded.launch(run, from, rows, area);
+        from = rounded.codes(area);
+      }
+      KernelArguments arguments =
           run.arguments()
               .add(from)
               .add(to)
@@ -143,7 +157,11 @@ final class MatrixProductCuda extends MatrixProduct {
               .add(spec().inputs())
               .add(cut ? 0 : 1)
               .add(area + counters)
-              .add(area));
+              .add(area);
+      weights.addTo(arguments);
+      if (!(spec().format() instanceof WeightFormat.Dense)) {
+        arguments.add(rounded == null ? 0L : rounded.scales(area));
+      }
       run.launch(
           kernels[Batch.of(rows).ordinal()],
           new LaunchGrid(
