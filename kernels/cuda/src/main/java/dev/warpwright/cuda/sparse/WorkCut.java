@@ -62,7 +62,7 @@ record WorkCut(int blocks, int mostSlices, int enough) {
   private long most(int maxRows, IntToLongFunction bytes) {
     return IntStream.rangeClosed(1, Math.min(maxRows, MOST_CUT))
         .filter(this::isCut)
-        .mapToLong(bytes::applyAsLong)
+        .mapToLong(bytes)
         .max()
         .orElse(0);
   }
