@@ -8,6 +8,7 @@ import dev.warpwright.cuda.runtime.DeviceBuffer;
 import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.cuda.runtime.LaunchGrid;
 import dev.warpwright.cuda.sparse.WorkCut.Batch;
+import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.Activations;
@@ -17,7 +18,9 @@ import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
 import dev.warpwright.kernels.sparse.WeightFormat;
 import java.lang.foreign.Arena;
+import java.util.EnumMap;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,7 +44,7 @@ final class MatrixProductCuda extends MatrixProduct {
   private static final int MOST_BLOCKS_Y = 65_535;
 
   private final CudaKernelDevice device;
-  private final CudaFunction[] kernels;
+  private final Map<Batch, CudaFunction> kernels;
   private final int shared;
   private final WorkCut work;
   private final @Nullable DeviceBuffer workspace;
@@ -57,7 +60,7 @@ final class MatrixProductCuda extends MatrixProduct {
         CudaRun.staged((long) spec.maxRows() * spec.inputs() * Float.BYTES)
             + CudaRun.staged((long) spec.maxRows() * spec.outputs() * Float.BYTES));
     int most = shared(spec.format());
-    final CudaFunction[] loaded = kernels(device, spec, most);
+    final Map<Batch, CudaFunction> loaded = kernels(device, spec, most);
     WorkCut cut =
         new WorkCut(
             Blocks.count(spec.outputs()),
@@ -91,17 +94,16 @@ final class MatrixProductCuda extends MatrixProduct {
     }
   }
 
-  private static CudaFunction[] kernels(
+  private static Map<Batch, CudaFunction> kernels(
       CudaKernelDevice device, MatrixProductSpec spec, int shared) {
-    Batch[] batches = Batch.values();
-    CudaFunction[] kernels = new CudaFunction[batches.length];
-    for (int i = 0; i < kernels.length; i++) {
-      String name =
-          name(spec) + (spec.activations() == Activations.I8 ? "_rounded_" : "_") + batches[i].rows;
-      kernels[i] = device.function("sparse/" + source(spec), name);
+    String name = name(spec) + (spec.activations() == Activations.I8 ? "_rounded_" : "_");
+    Map<Batch, CudaFunction> kernels = new EnumMap<>(Batch.class);
+    for (Batch batch : Batch.values()) {
+      CudaFunction kernel = device.function("sparse/" + source(spec), name + batch.rows);
       if (shared > SHARED) {
-        kernels[i].allowDynamicShared(shared);
+        kernel.allowDynamicShared(shared);
       }
+      kernels.put(batch, kernel);
     }
     return kernels;
   }
@@ -163,7 +165,7 @@ final class MatrixProductCuda extends MatrixProduct {
         arguments.add(rounded == null ? 0L : rounded.scales(area));
       }
       run.launch(
-          kernels[Batch.of(rows).ordinal()],
+          Checks.notNull("kernel", kernels.get(Batch.of(rows))),
           new LaunchGrid(
               Math.ceilDiv(units, WARPS),
               Math.min(WorkCut.batches(rows), MOST_BLOCKS_Y),
