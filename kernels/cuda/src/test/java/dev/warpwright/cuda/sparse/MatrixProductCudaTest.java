@@ -36,11 +36,14 @@ class MatrixProductCudaTest {
     return new CudaProvider().open(OpenOptions.defaults().withOrdinal(ordinal));
   }
 
+  /** The result of the second run, which finds the workspace as the first left it. */
   private static float[] multiply(KernelDevice device, WeightMatrix w, Tensor x) {
     int rows = (int) x.size(0);
     float[] y = new float[rows * w.rows()];
     try (PreparedMatrix prepared = device.sparse().prepare(w);
         MatrixProduct product = device.sparse().product(MatrixProductSpec.of(rows, w))) {
+      product.run(prepared, x, Tensor.wrap(y, rows, w.rows()));
+      Arrays.fill(y, 77);
       product.run(prepared, x, Tensor.wrap(y, rows, w.rows()));
     }
     return y;
@@ -155,9 +158,6 @@ class MatrixProductCudaTest {
         MatrixProduct product = device.sparse().product(MatrixProductSpec.of(1, w))) {
       float[] y = new float[70];
       final long before = gpu.faults().calls("cuMemAlloc_v2");
-      product.run(prepared, Tensor.wrap(x, 1, x.length), Tensor.wrap(y, 1, 70));
-      assertArrayEquals(expected, y);
-      Arrays.fill(y, -1); // the counters are as before
       product.run(prepared, Tensor.wrap(x, 1, x.length), Tensor.wrap(y, 1, 70));
       assertArrayEquals(expected, y);
       assertEquals(before, gpu.faults().calls("cuMemAlloc_v2"));
