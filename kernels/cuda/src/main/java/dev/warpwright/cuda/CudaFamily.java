@@ -52,9 +52,4 @@ public abstract class CudaFamily {
       throw new UnsupportedKernelException(device.place(), spec.kernel(), support.reason());
     }
   }
-
-  /** Says that a kernel of the catalogue is not built yet. */
-  protected final UnsupportedKernelException notBuilt(KernelSpec spec) {
-    return new UnsupportedKernelException(device.place(), spec.kernel(), support(spec).reason());
-  }
 }
