@@ -36,14 +36,14 @@ class MatrixProductCudaTest {
     return new CudaProvider().open(OpenOptions.defaults().withOrdinal(ordinal));
   }
 
-  /** The result of the second run, which finds the workspace as the first left it. */
+  /** The result of the second run, which finds the workspace as one with zeros left it. */
   private static float[] multiply(KernelDevice device, WeightMatrix w, Tensor x) {
     int rows = (int) x.size(0);
     float[] y = new float[rows * w.rows()];
     try (PreparedMatrix prepared = device.sparse().prepare(w);
         MatrixProduct product = device.sparse().product(MatrixProductSpec.of(rows, w))) {
-      product.run(prepared, x, Tensor.wrap(y, rows, w.rows()));
-      Arrays.fill(y, 77);
+      Tensor zeros = Tensor.wrap(new float[rows * w.columns()], rows, w.columns());
+      product.run(prepared, zeros, Tensor.wrap(y, rows, w.rows()));
       product.run(prepared, x, Tensor.wrap(y, rows, w.rows()));
     }
     return y;
