@@ -11,6 +11,7 @@ import dev.warpwright.kernels.OpenOptions;
 import dev.warpwright.kernels.PlanCache;
 import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 import dev.warpwright.moe.MoeLayer;
 import dev.warpwright.moe.MoeSpec;
@@ -138,7 +139,19 @@ public final class Warpwright implements Resource {
    * @param maxRows most rows of one call
    */
   public Linear linear(WeightMatrix weights, int maxRows) {
-    return new Linear(plans, weights, maxRows);
+    return linear(weights, maxRows, Activations.F32);
+  }
+
+  /**
+   * A linear layer that may round its inputs to 8 bits, which makes products with 4-bit weights
+   * faster.
+   *
+   * @param weights the matrix; copied
+   * @param maxRows most rows of one call
+   * @param activations how inputs enter the product; 8 bits go with symmetric 4-bit weights only
+   */
+  public Linear linear(WeightMatrix weights, int maxRows, Activations activations) {
+    return new Linear(plans, weights, maxRows, activations);
   }
 
   /** A mixture-of-experts layer; the weights are copied. */

@@ -7,6 +7,7 @@ import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.moe.ExpertWeights;
 import dev.warpwright.kernels.moe.PreparedExperts;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.sparse.Linear;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -44,7 +45,7 @@ public final class MoeLayer implements Resource {
         new MoeWorkspace.Key(
             spec, hidden, experts.outputs(), experts.format(), weights.reduce().format());
     try {
-      router = own(new Linear(plans, weights.router(), maxTokens));
+      router = own(new Linear(plans, weights.router(), maxTokens, Activations.F32));
       expand = own(plans.device().moe().prepare(experts));
       reduce = own(plans.device().moe().prepare(weights.reduce()));
       workspace =

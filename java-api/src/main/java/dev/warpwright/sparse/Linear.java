@@ -3,6 +3,7 @@ package dev.warpwright.sparse;
 import dev.warpwright.kernels.PlanCache;
 import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
@@ -24,9 +25,10 @@ public final class Linear implements Resource {
    * @param plans where the plan comes from
    * @param matrix the weights; copied
    * @param maxRows most rows of one call
+   * @param activations how x enters the product
    */
-  public Linear(PlanCache plans, WeightMatrix matrix, int maxRows) {
-    MatrixProductSpec spec = MatrixProductSpec.of(maxRows, matrix);
+  public Linear(PlanCache plans, WeightMatrix matrix, int maxRows, Activations activations) {
+    MatrixProductSpec spec = MatrixProductSpec.of(maxRows, matrix).withActivations(activations);
     plan = plans.lease(MatrixProduct.class, spec, () -> plans.device().sparse().product(spec));
     try {
       weights = plans.device().sparse().prepare(matrix);

@@ -3,11 +3,13 @@ package dev.warpwright.sparse;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.Warpwright;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.MemoryAccount;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.DenseMatrix;
 import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.QuantMatrix;
@@ -52,6 +54,24 @@ class LinearTest {
     assertArrayEquals(new float[2], y);
     second.close();
     assertEquals(before, MemoryAccount.live());
+  }
+
+  @Test
+  void inputsMayBeRoundedTo8Bits() {
+    QuantMatrix matrix = QuantMatrix.quantise(MATRIX, Grouping.w4(32));
+    try (Linear exact = ww.linear(matrix, 1);
+        Linear rounded = ww.linear(matrix, 1, Activations.I8)) {
+      float[] expected = new float[2];
+      float[] y = new float[2];
+      exact.apply(Tensor.wrap(new float[] {1, 0, 0}, 1, 3), Tensor.wrap(expected, 1, 2));
+      // A thousandth is less than half a step of 1/127.
+      rounded.apply(Tensor.wrap(new float[] {1, 0.001f, 0}, 1, 3), Tensor.wrap(y, 1, 2));
+      assertArrayEquals(expected, y, 1e-5f);
+    }
+    InvalidArgumentException e =
+        assertThrows(
+            InvalidArgumentException.class, () -> ww.linear(MATRIX, 1, Activations.I8).close());
+    assertTrue(e.getMessage().startsWith("activations is I8; allowed: F32"), e::getMessage);
   }
 
   @Test
