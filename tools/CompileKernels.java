@@ -44,6 +44,9 @@ final class CompileKernels {
   /** Those that a release has machine code for; PTX of the last one serves what comes after. */
   private static final List<Integer> RELEASED = List.of(80, 86, 89, 90, 100, 120);
 
+  /** Which compiler made the results, for which architectures. */
+  private static final String NOTES = "compiled.properties";
+
   private static final List<String> OPTIONS = List.of("-O3", "-std=c++17");
 
   /** For the host: rounding modes are set at run time, and nothing is contracted. */
@@ -95,11 +98,29 @@ final class CompileKernels {
                   ? " are not compiled: tests run on the PTX that is kept with them, and functions"
                       + " are not compared with the host"
                   : " are not compiled, and the CUDA provider will say so"));
+      forget(output);
       return;
     }
     Path work = Path.of(args[2]).toAbsolutePath();
     Files.createDirectories(work);
     System.exit(new CompileKernels(sources, output, work, nvcc.get(), purpose).compile() ? 0 : 1);
+  }
+
+  /** Deletes what an earlier build has made: it may be older than its sources. */
+  private static void forget(Path output) throws IOException {
+    for (Path file : results(output)) {
+      Files.delete(file);
+    }
+    Files.deleteIfExists(output.resolve(NOTES));
+  }
+
+  private static List<Path> results(Path output) throws IOException {
+    if (!Files.exists(output)) {
+      return List.of();
+    }
+    try (Stream<Path> tree = Files.walk(output)) {
+      return tree.filter(CompileKernels::isResult).toList();
+    }
   }
 
   private static Optional<Path> findNvcc() {
@@ -126,7 +147,7 @@ final class CompileKernels {
     boolean good = compileAll(files);
     Matcher release = CUDA_VERSION.matcher(version);
     release.find();
-    Path notes = output.resolve("compiled.properties");
+    Path notes = output.resolve(NOTES);
     String text =
         "cuda="
             + release.group(1)
@@ -162,13 +183,9 @@ final class CompileKernels {
         wanted.add(fatbin(file));
       }
     }
-    if (Files.exists(output)) {
-      try (Stream<Path> tree = Files.walk(output)) {
-        for (Path file : tree.filter(CompileKernels::isResult).toList()) {
-          if (!wanted.contains(file)) {
-            Files.delete(file);
-          }
-        }
+    for (Path file : results(output)) {
+      if (!wanted.contains(file)) {
+        Files.delete(file);
       }
     }
   }
@@ -330,9 +347,13 @@ final class CompileKernels {
   private void keepOwnDependencies(Path file) throws IOException {
     String text = Files.readString(file).replace("\\\n", " ");
     List<String> own =
-        Arrays.stream(text.substring(text.indexOf(':') + 1).trim().split("\\s+"))
+        Arrays.stream(text.substring(text.indexOf(": ") + 1).trim().split("(?<!\\\\)\\s+"))
+            .map(name -> name.replace("\\ ", " "))
             .filter(name -> Path.of(name).toAbsolutePath().startsWith(sources))
             .toList();
+    if (own.isEmpty()) {
+      throw new IOException(file + " names no source below " + sources);
+    }
     Files.write(file, own);
   }
 
@@ -362,7 +383,9 @@ final class CompileKernels {
         continue; // it did not compile, which was said
       }
       Matcher entry = ENTRY.matcher(Files.readString(measured));
+      boolean any = false;
       while (entry.find()) {
+        any = true;
         Matcher shared = SHARED.matcher(entry.group(6));
         long spills = Long.parseLong(entry.group(3)) + Long.parseLong(entry.group(4));
         lines.put(
@@ -391,6 +414,10 @@ final class CompileKernels {
                   + " registers)");
           good = false;
         }
+      }
+      if (!any) {
+        System.err.println(sources.relativize(file) + ": no kernel in what ptxas said");
+        good = false;
       }
     }
     lines.values().forEach(line -> table.append(line).append('\n'));

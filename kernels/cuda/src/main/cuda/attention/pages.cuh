@@ -1,6 +1,7 @@
 // Keys and values in head pages, and what every kernel over them needs.
 #pragma once
 
+#include "common/copies.cuh"
 #include "common/vector.cuh"
 
 constexpr unsigned WARP = 0xffffffffu;
@@ -142,18 +143,6 @@ struct Results {
   float *stateOut;
   float *stateLse;
 };
-
-// Starts a copy of 16 bytes, or of zeros; from must be a valid address either way.
-__device__ inline void copy_async(void *to, const void *from, bool there) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
-                   (unsigned)__cvta_generic_to_shared(to)),
-               "l"(from), "r"(there ? 16 : 0)
-               : "memory");
-}
-__device__ inline void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int PENDING> __device__ inline void await_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
-}
 
 // e^(x - base), 0 for x = -infinity even when the base is.
 __device__ inline float weight(float x, float base) {

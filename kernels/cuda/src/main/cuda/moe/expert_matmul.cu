@@ -189,7 +189,7 @@ __device__ Group group_of(int tile, const int *offsets, int experts, int slots,
       start = offsets[e];
       stop = offsets[e + 1];
       if (start < 0 || stop < start || stop > slots) {
-        complain(complaint, kernel, 0, e, start < 0 ? start : stop);
+        complain(complaint, kernel, 0, start < 0 ? e : e + 1, start < 0 ? start : stop);
         start = stop = 0;
       }
     }

@@ -8,17 +8,11 @@
 // ring of chunks of its own and waits for nobody else.
 #pragma once
 
+#include "common/copies.cuh"
 #include "sparse/codes.cuh"
 #include "sparse/slices.cuh"
 
 constexpr int STAGES = 4; // chunks of a ring
-
-__device__ inline void copy_async(void *to, const void *from) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
-                   (unsigned)__cvta_generic_to_shared(to)),
-               "l"(from)
-               : "memory");
-}
 
 __device__ inline int aligned16(int bytes) { return (bytes + 15) & ~15; }
 
@@ -68,7 +62,7 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
         copy_async(to + i, from + i);
       }
     }
-    asm volatile("cp.async.commit_group;" ::: "memory");
+    commit_copies();
   }
 
   template <int ROWS>
@@ -82,7 +76,7 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
     }
     for (int chunk = first; chunk < last; chunk++) {
       fetch(chunk + STAGES - 1, first, last, lane);
-      asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 1) : "memory");
+      await_copies<STAGES - 1>();
       __syncwarp();
       int group = (chunk - blockChunk) * tiles;
       multiply_chunk<ROWS>(ring + (chunk - first) % STAGES * stride, block, group, inputs, lane,

@@ -2,9 +2,9 @@ package dev.warpwright.cli;
 
 import dev.warpwright.Warpwright;
 import dev.warpwright.cli.model.Checkpoint;
-import dev.warpwright.cli.model.HostTensor;
 import dev.warpwright.cli.model.ModelFormatException;
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.HostTensor;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import dev.warpwright.reduce.Aggregator;

@@ -49,7 +49,7 @@ public class GroupSparseMatmulBenchmark {
   @Param("1")
   private int threads;
 
-  private MatrixChain chain;
+  private MatrixCopies copies;
 
   /** Called by JMH. */
   public GroupSparseMatmulBenchmark() {}
@@ -57,9 +57,9 @@ public class GroupSparseMatmulBenchmark {
   /** Makes the matrices. */
   @Setup
   public void open() {
-    chain =
-        new MatrixChain(
-            Pruning.magnitude(MatrixChain.dense(), Grouping.w4(group), sparsity, scope),
+    copies =
+        new MatrixCopies(
+            Pruning.magnitude(MatrixCopies.dense(), Grouping.w4(group), sparsity, scope),
             rows,
             threads,
             Activations.F32,
@@ -69,18 +69,18 @@ public class GroupSparseMatmulBenchmark {
   /** Frees them. */
   @TearDown
   public void close() {
-    chain.close();
+    copies.close();
   }
 
   /** One product. */
   @Benchmark
   public Tensor product() {
-    return chain.multiply();
+    return copies.multiply();
   }
 
   /** Reads as many bytes as the matrix has in canonical form. */
   @Benchmark
   public float read() {
-    return chain.read();
+    return copies.read();
   }
 }

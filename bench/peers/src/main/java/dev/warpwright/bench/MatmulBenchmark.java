@@ -44,7 +44,7 @@ public class MatmulBenchmark {
   @Param("1")
   private int threads;
 
-  private MatrixChain chain;
+  private MatrixCopies copies;
 
   /** Called by JMH. */
   public MatmulBenchmark() {}
@@ -52,9 +52,9 @@ public class MatmulBenchmark {
   /** Makes the matrices. */
   @Setup
   public void open() {
-    chain =
-        new MatrixChain(
-            MatrixChain.matrix(new WeightFormat.Dense(dtype)),
+    copies =
+        new MatrixCopies(
+            MatrixCopies.matrix(new WeightFormat.Dense(dtype)),
             rows,
             threads,
             Activations.F32,
@@ -64,18 +64,18 @@ public class MatmulBenchmark {
   /** Frees them. */
   @TearDown
   public void close() {
-    chain.close();
+    copies.close();
   }
 
   /** One product. */
   @Benchmark
   public Tensor product() {
-    return chain.multiply();
+    return copies.multiply();
   }
 
   /** Reads as many bytes as the matrix has in canonical form. */
   @Benchmark
   public float read() {
-    return chain.read();
+    return copies.read();
   }
 }

@@ -46,7 +46,7 @@ public class QuantMatmulBenchmark {
   @Param("1")
   private int threads;
 
-  private MatrixChain chain;
+  private MatrixCopies copies;
 
   /** Called by JMH. */
   public QuantMatmulBenchmark() {}
@@ -54,9 +54,9 @@ public class QuantMatmulBenchmark {
   /** Makes the matrices. */
   @Setup
   public void open() {
-    chain =
-        new MatrixChain(
-            MatrixChain.matrix(new WeightFormat.Quant(Grouping.w4(group))),
+    copies =
+        new MatrixCopies(
+            MatrixCopies.matrix(new WeightFormat.Quant(Grouping.w4(group))),
             rows,
             threads,
             activations,
@@ -66,18 +66,18 @@ public class QuantMatmulBenchmark {
   /** Frees them. */
   @TearDown
   public void close() {
-    chain.close();
+    copies.close();
   }
 
   /** One product. */
   @Benchmark
   public Tensor product() {
-    return chain.multiply();
+    return copies.multiply();
   }
 
   /** Reads as many bytes as the matrix has in canonical form. */
   @Benchmark
   public float read() {
-    return chain.read();
+    return copies.read();
   }
 }

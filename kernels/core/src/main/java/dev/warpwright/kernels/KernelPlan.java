@@ -56,12 +56,15 @@ public abstract class KernelPlan implements Resource {
     return device;
   }
 
-  /** Memory that the plan holds until it is closed, in bytes. */
+  /** Memory that the plan holds now, in bytes; may change with the plan's batch. */
   public final long workspaceBytes() {
     return registration.bytes();
   }
 
-  /** The plan holds {@code bytes} from now on, for plans that know it only once they are made. */
+  /**
+   * The plan holds {@code bytes} from now on, for plans that learn it, or whose memory changes,
+   * after they were made.
+   */
   protected final void workspaceIs(long bytes) {
     registration.resize(bytes);
   }

@@ -224,7 +224,11 @@ public final class CudaKernelDevice implements KernelDevice {
       } else if (from.isHost()) {
         staging.copy(from.segment(), (DeviceBuffer) to.memory(), to.byteOffset());
       } else if (to.isHost()) {
-        await(() -> staging.copy((DeviceBuffer) from.memory(), from.byteOffset(), to.segment()));
+        await(
+            () -> {
+              staging.copy((DeviceBuffer) from.memory(), from.byteOffset(), to.segment());
+              complaints.check();
+            });
       } else {
         ((DeviceBuffer) to.memory())
             .copyFrom(
@@ -235,7 +239,7 @@ public final class CudaKernelDevice implements KernelDevice {
     }
   }
 
-  /** Copies host memory into a pool or into weights, and has read it when the call returns. */
+  /** Copies host memory into weights or a workspace, and has read it when the call returns. */
   public void copy(MemorySegment from, DeviceBuffer to, long offset) {
     requireOpen();
     turn.lock();

@@ -88,8 +88,7 @@ public final class CudaRun implements AutoCloseable {
     return address;
   }
 
-  /** Device address of a tensor of this device. */
-  public static long address(Tensor tensor) {
+  private static long address(Tensor tensor) {
     return ((DeviceBuffer) tensor.memory()).address() + tensor.byteOffset();
   }
 

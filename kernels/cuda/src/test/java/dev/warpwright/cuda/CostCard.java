@@ -58,7 +58,12 @@ public final class CostCard {
    * local memory.
    */
   public void assertTraffic(long operandBytes, double requested) {
-    within("unique bytes", uniqueBytes(), 1.10 * operandBytes);
+    assertTraffic(operandBytes, 1.10, requested);
+  }
+
+  /** The same where memory moves {@code unique} times the operands. */
+  public void assertTraffic(long operandBytes, double unique, double requested) {
+    within("unique bytes", uniqueBytes(), unique * operandBytes);
     within("requested bytes", requestedBytes(), requested * operandBytes);
     within(
         "bank conflicts",

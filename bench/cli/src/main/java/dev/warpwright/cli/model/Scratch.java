@@ -1,6 +1,7 @@
 package dev.warpwright.cli.model;
 
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.HostTensor;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 

@@ -4,6 +4,7 @@ import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.DeviceTensor;
 import dev.warpwright.kernels.HostMemory;
+import dev.warpwright.kernels.HostTensor;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.LeakDetector;
@@ -11,7 +12,6 @@ import dev.warpwright.kernels.Memory;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.WorkerPool;
-import java.lang.foreign.Arena;
 
 /**
  * A device whose memory is the host's and whose plans run on a pool of threads before their call
@@ -94,32 +94,5 @@ public abstract class HostDevice implements KernelDevice {
     open = false;
     registration.close();
     pool.close();
-  }
-
-  private static final class HostTensor implements DeviceTensor {
-    private final Arena arena = Arena.ofShared();
-    private final Tensor tensor;
-    private final LeakDetector.Registration watch;
-    private boolean closed;
-
-    @SuppressWarnings("this-escape") // the registration keeps only a weak reference
-    HostTensor(DType dtype, long... shape) {
-      tensor = Tensor.allocate(arena, dtype, shape);
-      watch = LeakDetector.register(this, "tensor " + tensor, tensor.bytes());
-    }
-
-    @Override
-    public Tensor tensor() {
-      return tensor;
-    }
-
-    @Override
-    public synchronized void close() {
-      if (!closed) {
-        closed = true;
-        watch.close();
-        arena.close();
-      }
-    }
   }
 }

@@ -22,6 +22,7 @@ public abstract class TreeNodeStream<N> extends TreeReduceStream {
   /** Nodes without a value. */
   private final List<N> spare = new ArrayList<>();
 
+  private final long nodeBytes;
   private int allocated;
 
   private final int[] siblings = new int[Integer.SIZE];
@@ -35,7 +36,8 @@ public abstract class TreeNodeStream<N> extends TreeReduceStream {
    * @param nodeBytes memory of a node
    */
   protected TreeNodeStream(KernelDevice device, TreeReduceSpec spec, long nodeBytes) {
-    super(device, spec, (depth(spec.slots()) + 1) * nodeBytes);
+    super(device, spec, 0);
+    this.nodeBytes = nodeBytes;
     slots = spec.slots();
     waiting = new ArrayList<>(Collections.nCopies(slots, null));
     levels = new byte[slots];
@@ -134,6 +136,7 @@ public abstract class TreeNodeStream<N> extends TreeReduceStream {
     if (spare.isEmpty()) {
       N node = allocate();
       allocated++;
+      workspaceIs(allocated * nodeBytes);
       return node;
     }
     return spare.removeLast();

@@ -12,8 +12,9 @@ public enum Activations {
    * zero where d is zero; {@code d · c_u} enters the product in place of {@code x_u}. A NaN or an
    * infinity makes its row of y NaN.
    *
-   * <p>A group's sum of products of codes is exact. The rounding of x by up to d / 2 an element is
-   * some 0.5 % of a typical y.
+   * <p>Sums of the products of codes are exact over a group, or over 32 columns of it where it has
+   * more, and are F32 from there on. The rounding of x by up to d / 2 an element is some 0.5 % of a
+   * typical y.
    */
   I8
 }

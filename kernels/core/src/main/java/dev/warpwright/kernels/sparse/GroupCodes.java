@@ -77,7 +77,7 @@ final class GroupCodes {
   /** The code of one weight of a symmetric group. */
   static int code(Grouping grouping, float scale, float weight) {
     int steps = scale == 0 ? 0 : (int) Math.rint(weight / scale);
-    return Math.clamp(grouping.zero() + steps, 0, 2 * grouping.zero() - 1);
+    return Math.clamp((long) grouping.zero() + steps, 0, 2 * grouping.zero() - 1);
   }
 
   /** Packs the codes of one group. */

@@ -29,12 +29,12 @@ final class AppendKvCuda extends AppendKv {
   private int tokens;
 
   AppendKvCuda(CudaKernelDevice device, AppendKvSpec spec, KvPool pool) {
-    super(device, spec, pool, 0);
     this.device = device;
     pages = (KvPoolCuda) pool;
     kernel = device.function("attention/append_kv", Variants.of("append_kv", spec.pool()));
     tables = new StepTables(device, "appendKv");
     rotation = new RotationCuda(device, spec.rope(), "appendKv");
+    super(device, spec, pool, 0);
   }
 
   @Override

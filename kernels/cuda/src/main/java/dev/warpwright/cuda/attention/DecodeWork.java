@@ -15,7 +15,6 @@ final class DecodeWork {
   private static final int SLOTS_PER_HEAD = 64;
 
   private static final int ITEM = 2;
-  private static final int TILE_ITEM = 6;
   private static final int MERGE = 3;
 
   private final Heads heads;
@@ -99,7 +98,8 @@ final class DecodeWork {
 
   /** Blocks of a layer. */
   int items(int layer) {
-    return (itemsFrom[layer + 1] - itemsFrom[layer]) / (tileRows == 0 ? ITEM : TILE_ITEM);
+    return (itemsFrom[layer + 1] - itemsFrom[layer])
+        / (tileRows == 0 ? ITEM : PagedPrefillCuda.ITEM);
   }
 
   /** Index of a layer's items in the tables. */

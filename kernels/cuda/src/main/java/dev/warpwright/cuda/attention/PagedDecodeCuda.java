@@ -35,7 +35,6 @@ final class PagedDecodeCuda extends PagedDecode {
   private final GrowingBuffer states;
 
   PagedDecodeCuda(CudaKernelDevice device, PagedDecodeSpec spec, KvPool pool) {
-    super(device, spec, pool, 0);
     this.device = device;
     pages = (KvPoolCuda) pool;
     int group = spec.heads().group();
@@ -49,10 +48,7 @@ final class PagedDecodeCuda extends PagedDecode {
       boolean split = group <= TileShape.WARP_ROWS;
       TileShape shape = TileShape.of(spec.pool(), split);
       kernel =
-          split
-              ? device.function("attention/" + variant, variant + "_tile")
-              : PagedPrefillCuda.kernel(device, spec.pool());
-      kernel.allowDynamicShared(shape.sharedBytes());
+          split ? tileKernel(device, variant, shape) : PagedPrefillCuda.kernel(device, spec.pool());
       threads = shape.threads();
       sharedBytes = shape.sharedBytes();
       work = new DecodeWork(spec.heads(), shape.rows());
@@ -61,6 +57,13 @@ final class PagedDecodeCuda extends PagedDecode {
     tables = new StepTables(device, "pagedDecode");
     rotation = new RotationCuda(device, spec.rope(), "pagedDecode");
     states = new GrowingBuffer(device, "pagedDecode");
+    super(device, spec, pool, 0);
+  }
+
+  private static CudaFunction tileKernel(CudaKernelDevice device, String variant, TileShape shape) {
+    CudaFunction kernel = device.function("attention/" + variant, variant + "_tile");
+    kernel.allowDynamicShared(shape.sharedBytes());
+    return kernel;
   }
 
   @Override

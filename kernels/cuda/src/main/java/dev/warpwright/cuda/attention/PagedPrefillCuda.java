@@ -24,19 +24,19 @@ final class PagedPrefillCuda extends PagedPrefill {
   private final RotationCuda rotation;
 
   /** Numbers of an item of {@code paged_prefill.cuh}. */
-  private static final int ITEM = 6;
+  static final int ITEM = 6;
 
   private int firstItem;
   private int items;
 
   PagedPrefillCuda(CudaKernelDevice device, PagedPrefillSpec spec, KvPool pool) {
-    super(device, spec, pool, 0);
     this.device = device;
     pages = (KvPoolCuda) pool;
     shape = TileShape.of(spec.pool(), false);
     kernel = kernel(device, spec.pool());
     tables = new StepTables(device, "pagedPrefill");
     rotation = new RotationCuda(device, spec.rope(), "pagedPrefill");
+    super(device, spec, pool, 0);
   }
 
   /** The kernel for a pool, ready to be launched. */

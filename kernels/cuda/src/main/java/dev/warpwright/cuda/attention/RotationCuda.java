@@ -43,7 +43,13 @@ final class RotationCuda implements Resource {
       return;
     }
     if (table.reserve(start() + 4L * Float.BYTES * pairs * tokens)) {
-      device.copy(Tensor.wrap(frequencies, pairs), Tensor.of(table.memory(), 0, DType.F64, pairs));
+      try {
+        device.copy(
+            Tensor.wrap(frequencies, pairs), Tensor.of(table.memory(), 0, DType.F64, pairs));
+      } catch (RuntimeException e) {
+        table.close(); // or the next call would take it for filled
+        throw e;
+      }
     }
     try (CudaRun run = device.begin()) {
       run.arguments()

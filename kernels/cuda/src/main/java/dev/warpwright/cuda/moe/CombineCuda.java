@@ -14,7 +14,6 @@ final class CombineCuda extends Combine {
   private static final String SOURCE = "moe/combine";
   private static final int THREADS = 128;
   private static final int WIDE = 16;
-  private static final int MOST_BLOCKS_Y = 65535;
 
   private final CudaKernelDevice device;
   private final CudaFunction vector;
@@ -56,7 +55,7 @@ final class CombineCuda extends Combine {
       int perThread = wide ? WIDE / Float.BYTES : 1;
       int threads =
           Math.clamp(Math.ceilDiv(Math.ceilDiv(columns, perThread), 32) * 32L, 32, THREADS);
-      int blocks = Math.min(MOST_BLOCKS_Y, Math.ceilDiv(columns, perThread * threads));
+      int blocks = Math.min(LaunchGrid.MOST_BLOCKS_Y, Math.ceilDiv(columns, perThread * threads));
       run.launch(wide ? vector : scalar, new LaunchGrid(tokens, blocks, 1, threads, 1, 1, 0));
       run.complete();
     }

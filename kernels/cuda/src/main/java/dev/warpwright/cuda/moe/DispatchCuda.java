@@ -16,9 +16,6 @@ final class DispatchCuda extends Dispatch {
   private static final int WARP = 32;
   private static final int SCAN_THREADS = 1024;
 
-  /** Shared memory that every kernel may use. */
-  private static final int SHARED = 48 << 10;
-
   /** Choices that a warp counts at least: below that the counters cost more than the choices. */
   private static final int LEAST_PIECE = 512;
 
@@ -64,7 +61,7 @@ final class DispatchCuda extends Dispatch {
     int choices = tokens * spec().topK();
     int pieces = pieces(choices, piece);
     int counters = Integer.BYTES * experts;
-    int shared = counters <= SHARED ? counters : 0;
+    int shared = counters <= LaunchGrid.COMMON_SHARED ? counters : 0;
     long takes = workspace.address() + (long) pieces * counters;
     LaunchGrid warps = LaunchGrid.of(pieces, WARP).withShared(shared);
     try (CudaRun run = device.begin()) {

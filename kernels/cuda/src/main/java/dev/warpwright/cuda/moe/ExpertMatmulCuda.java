@@ -22,7 +22,6 @@ final class ExpertMatmulCuda extends ExpertMatmul {
 
   private static final int OUTPUTS = 32;
   private static final int WIDE = 16;
-  private static final int MOST_BLOCKS_Y = 65535;
 
   private final CudaKernelDevice device;
   private final CudaFunction multiply;
@@ -94,7 +93,7 @@ final class ExpertMatmulCuda extends ExpertMatmul {
       run.guard(KernelId.EXPERT_MATMUL, !offsets.isHost() || (order != null && !order.isHost()));
       // An expert's last tile may be half empty.
       int tiles = slots / SLOTS + Math.min(slots, spec().experts());
-      int outputs = Math.min(MOST_BLOCKS_Y, Math.ceilDiv(spec().outputs(), OUTPUTS));
+      int outputs = Math.min(LaunchGrid.MOST_BLOCKS_Y, Math.ceilDiv(spec().outputs(), OUTPUTS));
       run.launch(multiply, new LaunchGrid(tiles, outputs, 1, THREADS, 1, 1, 0));
       run.complete();
     }

@@ -18,9 +18,6 @@ final class RouteCuda extends Route {
   private static final int WARPS = 4;
   private static final int WIDE = 4;
 
-  /** Shared memory that every kernel may use. */
-  private static final int SHARED = 48 << 10;
-
   /** Workspace for so many experts that a warp's scores do not fit into shared memory, at most. */
   private static final long MOST_WORKSPACE = 64 << 20;
 
@@ -43,7 +40,9 @@ final class RouteCuda extends Route {
     scalar = device.function(SOURCE, "route_scalar");
     long most = Math.max(warpBytes(spec, 1), warpBytes(spec, WIDE));
     int warps =
-        most <= SHARED ? 0 : (int) Math.min(spec.maxTokens(), Math.max(1, MOST_WORKSPACE / most));
+        most <= LaunchGrid.COMMON_SHARED
+            ? 0
+            : (int) Math.min(spec.maxTokens(), Math.max(1, MOST_WORKSPACE / most));
     workspace = warps == 0 ? null : device.workspace(warps * most, "a plan of route");
     super(device, spec, warps * most);
     workspaceWarps = warps;
@@ -97,7 +96,7 @@ final class RouteCuda extends Route {
     if (workspace != null) {
       return LaunchGrid.of(Math.min(tokens, workspaceWarps), WARP);
     }
-    int warps = WARPS * warpBytes <= SHARED ? WARPS : 1;
+    int warps = WARPS * warpBytes <= LaunchGrid.COMMON_SHARED ? WARPS : 1;
     int blocks = Math.ceilDiv(Math.ceilDiv(tokens, WARP / lanes), warps);
     return LaunchGrid.of(blocks, warps * WARP).withShared((int) (warps * warpBytes));
   }

@@ -3,8 +3,6 @@ package dev.warpwright.cuda.sparse;
 import dev.warpwright.cuda.CudaKernelDevice;
 import dev.warpwright.cuda.runtime.DeviceBuffer;
 import dev.warpwright.cuda.runtime.KernelArguments;
-import dev.warpwright.kernels.DType;
-import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 import java.lang.foreign.MemorySegment;
@@ -35,9 +33,7 @@ abstract class CudaMatrix extends PreparedMatrix {
     long at = end;
     end = at + room(part.byteSize());
     if (part.byteSize() > 0) {
-      device.copy(
-          Tensor.wrap(part, DType.U8, part.byteSize()),
-          Tensor.of(memory, at, DType.U8, part.byteSize()));
+      device.copy(part, memory, at);
     }
     return memory.address() + at;
   }

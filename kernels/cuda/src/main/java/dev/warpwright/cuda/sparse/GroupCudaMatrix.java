@@ -19,6 +19,7 @@ final class GroupCudaMatrix extends CudaMatrix {
   private final long order;
 
   GroupCudaMatrix(CudaKernelDevice device, WeightMatrix matrix, KeptGroups kept, GroupStream from) {
+    int[] units = from.order();
     super(
         device,
         matrix,
@@ -26,7 +27,7 @@ final class GroupCudaMatrix extends CudaMatrix {
             + room(bytes(from.chunkStarts()))
             + room(bytes(from.sliceChunks()))
             + room(bytes(from.blockSlices()))
-            + room(bytes(from.order())));
+            + room(bytes(units)));
     sizes = kept.sizes();
     groups = kept.groups();
     slices = from.sliceChunks().length - 1;
@@ -35,7 +36,7 @@ final class GroupCudaMatrix extends CudaMatrix {
       chunkStarts = put(copy(arena, from.chunkStarts()));
       sliceChunks = put(copy(arena, from.sliceChunks()));
       blockSlices = put(copy(arena, from.blockSlices()));
-      order = put(copy(arena, from.order()));
+      order = put(copy(arena, units));
     } catch (RuntimeException e) {
       close();
       throw e;

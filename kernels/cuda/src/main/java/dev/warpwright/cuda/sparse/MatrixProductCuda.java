@@ -38,11 +38,6 @@ final class MatrixProductCuda extends MatrixProduct {
   /** So many warps a multiprocessor are enough. */
   private static final int ENOUGH_WARPS = 32;
 
-  /** Shared memory that every kernel may use. */
-  private static final int SHARED = 48 << 10;
-
-  private static final int MOST_BLOCKS_Y = 65_535;
-
   private final CudaKernelDevice device;
   private final Map<Batch, CudaFunction> kernels;
   private final int shared;
@@ -85,8 +80,7 @@ final class MatrixProductCuda extends MatrixProduct {
   private static DeviceBuffer zeroed(CudaKernelDevice device, long bytes, long zeros, String stem) {
     DeviceBuffer workspace = device.workspace(bytes, "a plan of " + stem);
     try (Arena arena = Arena.ofShared()) {
-      device.copy(
-          Tensor.allocate(arena, DType.U8, zeros), Tensor.of(workspace, 0, DType.U8, zeros));
+      device.copy(arena.allocate(zeros), workspace, 0);
       return workspace;
     } catch (RuntimeException e) {
       workspace.close();
@@ -100,7 +94,7 @@ final class MatrixProductCuda extends MatrixProduct {
     Map<Batch, CudaFunction> kernels = new EnumMap<>(Batch.class);
     for (Batch batch : Batch.values()) {
       CudaFunction kernel = device.function("sparse/" + source(spec), name + batch.rows);
-      if (shared > SHARED) {
+      if (shared > LaunchGrid.COMMON_SHARED) {
         kernel.allowDynamicShared(shared);
       }
       kernels.put(batch, kernel);
@@ -168,7 +162,7 @@ final class MatrixProductCuda extends MatrixProduct {
           Checks.notNull("kernel", kernels.get(Batch.of(rows))),
           new LaunchGrid(
               Math.ceilDiv(units, WARPS),
-              Math.min(WorkCut.batches(rows), MOST_BLOCKS_Y),
+              Math.min(WorkCut.batches(rows), LaunchGrid.MOST_BLOCKS_Y),
               1,
               WARPS * WARP,
               1,

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.cuda.CudaTest;
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.DeviceException;
 import dev.warpwright.kernels.DeviceTensor;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.OutOfDeviceMemoryException;
@@ -319,6 +320,42 @@ class AttentionCudaTest {
         out.segment().fill((byte) 1);
         plan.run(0, q, out, null);
         assertArrayEquals(expected, out.toFloats());
+      }
+    }
+  }
+
+  /** A table that could not be filled is filled by the next update. */
+  @Test
+  void failedCopiesAreMadeUpFor(SoftGpu gpu) {
+    Heads heads = new Heads(1, 2, 1, 64);
+    KvPoolSpec spec = new KvPoolSpec(2, 16, 64, DType.F32);
+    Rope rope = Rope.rotateHalf(64, 1e4);
+    PageTables tables =
+        new PageTables(1, 1, 16).begin(1).request(1, 20).row(21, new int[] {0, 1}, 0, 2);
+    Tensor q = Tensor.wrap(new CaseRandom(4).normals(2 * 64, 1), 1, 2, 64);
+    float[] keys = new CaseRandom(5).normals(2 * 16 * 64, 1);
+    Tensor expected = Tensor.wrap(new float[2 * 64], 1, 2, 64);
+    Tensor out = Tensor.wrap(new float[2 * 64], 1, 2, 64);
+    try (KernelDevice device = ContractTest.open("cuda", 1);
+        KvPool pool = device.attention().pool(spec)) {
+      pool.importPages(
+          new int[] {0, 1},
+          Tensor.wrap(keys, 2, 16, 64),
+          Tensor.wrap(keys, 2, 16, 64),
+          Tensor.wrap(IntStream.range(0, 32).toArray(), 2, 16));
+      PagedDecodeSpec decode = PagedDecodeSpec.causal(heads, spec, 1, MOST, rope);
+      try (PagedDecode plan = device.attention().pagedDecode(decode, pool)) {
+        plan.update(tables);
+        plan.run(0, q, expected, null);
+      }
+      for (int copy = 1; copy <= 2; copy++) {
+        try (PagedDecode plan = device.attention().pagedDecode(decode, pool)) {
+          gpu.faults().failCall("cuMemcpyHtoDAsync_v2", copy, CudaResult.INVALID_VALUE);
+          assertThrows(DeviceException.class, () -> plan.update(tables));
+          plan.update(tables);
+          plan.run(0, q, out, null);
+          assertArrayEquals(expected.toFloats(), out.toFloats());
+        }
       }
     }
   }

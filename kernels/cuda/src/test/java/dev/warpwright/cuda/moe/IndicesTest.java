@@ -15,12 +15,21 @@ import dev.warpwright.kernels.moe.Combine;
 import dev.warpwright.kernels.moe.CombineSpec;
 import dev.warpwright.kernels.moe.Dispatch;
 import dev.warpwright.kernels.moe.DispatchSpec;
+import dev.warpwright.kernels.moe.ExpertMatmul;
+import dev.warpwright.kernels.moe.ExpertMatmulSpec;
+import dev.warpwright.kernels.moe.ExpertMatmulSpec.Activation;
+import dev.warpwright.kernels.moe.ExpertWeights;
+import dev.warpwright.kernels.moe.PreparedExperts;
 import dev.warpwright.kernels.moe.Route;
 import dev.warpwright.kernels.moe.RouteSpec;
 import dev.warpwright.kernels.moe.RouteSpec.Scoring;
+import dev.warpwright.kernels.sparse.DenseMatrix;
 import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.ContractTest;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Indices that the host has not seen, and so many experts that shared memory does not do. */
 @CudaTest
@@ -65,6 +74,37 @@ class IndicesTest {
       Tensor host = Tensor.wrap(back, 1, 1);
       assertThrows(
           InvalidArgumentException.class, () -> plan.run(h, slots.tensor(), weights, host));
+    }
+  }
+
+  /** The product has two arguments with indices, and tells which of them is bad. */
+  @ParameterizedTest
+  @CsvSource({
+    "99, 0, offsets[2] of expertMatmul is 99",
+    "0, 0, offsets[2] of expertMatmul is 0",
+    "2, 77, order[1] of expertMatmul is 77",
+    "2, -2, order[1] of expertMatmul is -2"
+  })
+  void badRowsAndOffsetsAreNamed(int end, int choice, String named) {
+    DenseMatrix ones = new DenseMatrix(Tensor.wrap(new float[] {1}, 1, 1));
+    ExpertWeights weights = ExpertWeights.plain(List.of(ones, ones));
+    try (KernelDevice device = ContractTest.open("cuda", 1);
+        PreparedExperts experts = device.moe().prepare(weights);
+        DeviceTensor offsets = device.allocate(DType.I32, 3);
+        DeviceTensor order = device.allocate(DType.I32, 2);
+        DeviceTensor y = device.allocate(DType.F32, 2, 1);
+        ExpertMatmul plan =
+            device.moe().expertMatmul(ExpertMatmulSpec.of(2, weights, Activation.NONE, 1))) {
+      device.copy(Tensor.wrap(new int[] {0, 1, end}, 3), offsets.tensor());
+      device.copy(Tensor.wrap(new int[] {0, choice}, 2), order.tensor());
+      Tensor x = Tensor.wrap(new float[] {5, 7}, 2, 1);
+      plan.run(experts, offsets.tensor(), order.tensor(), x, y.tensor());
+      // The copy waits, so it tells.
+      InvalidArgumentException e =
+          assertThrows(
+              InvalidArgumentException.class,
+              () -> device.copy(y.tensor(), Tensor.wrap(new float[2], 2, 1)));
+      assertTrue(e.getMessage().contains(named), e.getMessage());
     }
   }
 

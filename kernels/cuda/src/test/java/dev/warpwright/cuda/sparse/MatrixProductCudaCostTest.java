@@ -70,6 +70,17 @@ class MatrixProductCudaCostTest {
     cost.card.assertTraffic(cost.operandBytes, 1.6);
   }
 
+  /**
+   * With eight rows the sums of slices, and x for every block of 32 rows of the matrix, weigh more
+   * than they should.
+   */
+  @ParameterizedTest
+  @MethodSource("formats")
+  void eightRowsReadSomewhatMore(WeightFormat format, SoftGpu gpu) {
+    Cost cost = cost(format, 8, gpu);
+    cost.card.assertTraffic(cost.operandBytes, 1.3, 3.4);
+  }
+
   static Stream<Arguments> pieces() {
     return Stream.of(
         Arguments.of(new WeightFormat.Dense(DType.F32), 3),

@@ -253,6 +253,7 @@ class TreeReduceContractTest extends ContractTest {
         assertArrayEquals(new float[] {1, 2, 3}, out.toFloats());
         assertTrue(round == 0 || peak == stream.peakNodes(), "memory is used again");
         peak = stream.peakNodes();
+        assertTrue(stream.workspaceBytes() >= peak * out.bytes(), "memory is accounted for");
       }
       return peak;
     }

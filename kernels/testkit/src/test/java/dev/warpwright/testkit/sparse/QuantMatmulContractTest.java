@@ -103,7 +103,9 @@ class QuantMatmulContractTest extends ContractTest {
         Products.multiply(provider, w, Activations.I8, Tensor.wrap(x, 2, 16)));
   }
 
-  /** The codes of a group of the largest weights and activations just fit 16 bits. */
+  /**
+   * Of the largest weights and activations, 32 products just fit 16 bits; a whole group does not.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"reference", "cpu"})
   void sumsTheLargestCodesExactly(String provider) {

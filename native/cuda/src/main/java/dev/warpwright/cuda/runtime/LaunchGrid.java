@@ -19,6 +19,12 @@ public record LaunchGrid(
     int threadsY,
     int threadsZ,
     int sharedBytes) {
+  /** Most blocks in y, on every device. */
+  public static final int MOST_BLOCKS_Y = 65_535;
+
+  /** Shared memory that every kernel may use without asking for it. */
+  public static final int COMMON_SHARED = 48 << 10;
+
   /** Blocks and threads in one dimension. */
   public static LaunchGrid of(int blocks, int threads) {
     return new LaunchGrid(blocks, 1, 1, threads, 1, 1, 0);

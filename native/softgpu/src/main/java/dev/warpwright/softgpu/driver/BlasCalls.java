@@ -193,6 +193,7 @@ final class BlasCalls {
             batch);
     gemm.requireSupported(compute);
     CudaStream stream = driver.stream(used.stream);
+    CudaFailure.require(stream.context() == used.context, CudaResult.INVALID_CONTEXT);
     Device device = used.context.device();
     if (used.pointerMode == POINTERS_TO_HOST) {
       float alphaNow = CMemory.getFloat(alpha);

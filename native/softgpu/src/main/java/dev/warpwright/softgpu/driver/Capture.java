@@ -31,6 +31,7 @@ final class Capture {
   private final Map<CudaStream, Set<Node>> ends = new LinkedHashMap<>();
 
   private boolean valid = true;
+  private boolean ended;
 
   Capture(CudaStream origin, int mode) {
     this.origin = origin;
@@ -40,6 +41,16 @@ final class Capture {
 
   boolean isValid() {
     return valid;
+  }
+
+  /** Whether no stream takes part any more. */
+  boolean hasEnded() {
+    return ended;
+  }
+
+  /** Whether the capture began in a stream of {@code context}. */
+  boolean isOf(Context context) {
+    return origin.context() == context;
   }
 
   /** Nothing more can be captured; {@link #end} says so. */
@@ -87,6 +98,7 @@ final class Capture {
         mode == RELAXED || thread == Thread.currentThread(),
         CudaResult.STREAM_CAPTURE_WRONG_THREAD);
     ends.keySet().forEach(each -> each.capture = null);
+    ended = true;
     CudaFailure.require(valid, CudaResult.STREAM_CAPTURE_INVALIDATED);
     Set<Node> joined = Graph.closure(ends.getOrDefault(origin, Set.of()));
     CudaFailure.require(

@@ -10,6 +10,7 @@ import dev.warpwright.softgpu.sim.LaunchReport;
 import dev.warpwright.softgpu.sim.SimFault;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
@@ -41,7 +42,7 @@ public final class Driver {
   private final List<ExecutedLaunch> executed = new ArrayList<>();
   private final List<SimFault> simFaults = new ArrayList<>();
   private final List<String> abandoned = new ArrayList<>();
-  private final List<Throwable> escaped = new ArrayList<>();
+  private final List<Throwable> escaped = Collections.synchronizedList(new ArrayList<>());
   private volatile boolean initialised;
 
   /**
@@ -220,6 +221,7 @@ public final class Driver {
       abandoned.addAll(liveMemory(context));
     }
     context.destroy();
+    captures.removeIf(capture -> capture.isOf(context));
     hostMemory.releaseAll(context);
     handles.remove(context.handle);
     contexts.remove(context);
@@ -258,6 +260,11 @@ public final class Driver {
   /** What the simulator has found so far; forgets it. */
   public List<SimFault> takeSimFaults() {
     return take(simFaults);
+  }
+
+  /** Something was thrown outside of {@link #call}. */
+  void escaped(Throwable e) {
+    escaped.add(e);
   }
 
   /** Exceptions that entry points should not have thrown; forgets them. */

@@ -1,7 +1,9 @@
 package dev.warpwright.softgpu.driver;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -87,8 +89,14 @@ final class Graph {
 
   /** {@code ends} and everything that they depend on. */
   static Set<Node> closure(Collection<Node> ends) {
-    Set<Node> all = new HashSet<>(ends);
-    ends.forEach(node -> all.addAll(closure(node.after)));
+    Set<Node> all = new HashSet<>();
+    Deque<Node> left = new ArrayDeque<>(ends);
+    while (!left.isEmpty()) {
+      Node node = left.pop();
+      if (all.add(node)) {
+        left.addAll(node.after);
+      }
+    }
     return all;
   }
 }

@@ -141,9 +141,15 @@ public final class StandIn {
   @SuppressWarnings("UnusedMethod")
   private static int deviceGetName(long address, int capacity, int ordinal) {
     Driver driver = installed;
-    return driver == null
-        ? CudaResult.NO_DEVICE.code()
-        : driver.names().put(driver.isInitialised(), address, capacity, ordinal).code();
+    if (driver == null) {
+      return CudaResult.NO_DEVICE.code();
+    }
+    try {
+      return driver.names().put(driver.isInitialised(), address, capacity, ordinal).code();
+    } catch (Throwable e) { // from an action of a test; it would end the JVM
+      driver.escaped(e);
+      return CudaResult.UNKNOWN.code();
+    }
   }
 
   private static MemorySegment stub(Entry entry) {

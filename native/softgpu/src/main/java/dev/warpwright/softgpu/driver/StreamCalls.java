@@ -82,6 +82,7 @@ final class StreamCalls {
   }
 
   private static void join(CudaStream stream, Capture.Point point) {
+    CudaFailure.require(!point.capture().hasEnded(), CudaResult.CAPTURED_EVENT);
     if (stream == stream.context().legacyStream()) {
       point.capture().invalidate();
       throw new CudaFailure(CudaResult.STREAM_CAPTURE_IMPLICIT);

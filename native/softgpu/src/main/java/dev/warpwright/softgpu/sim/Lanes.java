@@ -35,12 +35,6 @@ final class Lanes {
     long apply(long a, int b);
   }
 
-  /** An int to a long. */
-  @FunctionalInterface
-  interface ToLong {
-    long apply(int a);
-  }
-
   /** A long to an int. */
   @FunctionalInterface
   interface ToInt {
@@ -142,15 +136,6 @@ final class Lanes {
       for (int m = mask; m != 0; m &= m - 1) {
         int l = Integer.numberOfTrailingZeros(m);
         w.q[d + l] = op.apply(w.q[a + l], w.r[b + l]);
-      }
-    };
-  }
-
-  static Action toLong(int d, int a, ToLong op) {
-    return (w, mask) -> {
-      for (int m = mask; m != 0; m &= m - 1) {
-        int l = Integer.numberOfTrailingZeros(m);
-        w.q[d + l] = op.apply(w.r[a + l]);
       }
     };
   }

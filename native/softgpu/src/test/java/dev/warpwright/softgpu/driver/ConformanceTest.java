@@ -44,8 +44,7 @@ class ConformanceTest {
           "cuStreamGetCtx",
           "cuStreamGetFlags",
           "cuStreamGetPriority",
-          "cuStreamIsCapturing",
-          "cuStreamSynchronize");
+          "cuStreamIsCapturing");
 
   /** Machine code is always refused. */
   private static final Set<String> CANNOT_SUCCEED = Set.of("cuModuleLoadFatBinary");

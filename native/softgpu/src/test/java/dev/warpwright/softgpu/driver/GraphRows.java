@@ -77,6 +77,27 @@ final class GraphRows extends Table {
           return cuStreamBeginCapture(m.stream, 0);
         });
 
+    on("cuStreamWaitEvent");
+    fails(
+        "an event of a capture that has ended",
+        CAPTURED_EVENT,
+        m -> {
+          CUstream other = stream(1);
+          begin(m.stream);
+          Machine.ok(cuEventRecord(m.event, m.stream));
+          Machine.ok(cuStreamEndCapture(m.stream, new CUgraph()));
+          return cuStreamWaitEvent(other, m.event, 0);
+        });
+
+    on("cuStreamSynchronize");
+    fails(
+        "while it is captured",
+        STREAM_CAPTURE_UNSUPPORTED,
+        m -> {
+          begin(m.stream);
+          return cuStreamSynchronize(m.stream);
+        });
+
     on("cuStreamIsCapturing");
     ok(
         "while it does",

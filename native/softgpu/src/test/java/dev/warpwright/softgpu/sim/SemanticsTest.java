@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,8 +40,9 @@ class SemanticsTest {
 
   @BeforeAll
   static void load() throws URISyntaxException {
-    URL library = SemanticsTest.class.getResource("compiled/semantics_host.so");
-    assumeTrue(library != null, "skipped: this build has no nvcc to compile semantics.cuh");
+    assumeTrue(TestGpu.isCompiled(), "skipped: this build has no nvcc to compile semantics.cuh");
+    URL library =
+        Objects.requireNonNull(SemanticsTest.class.getResource("compiled/semantics_host.so"));
     SymbolLookup symbols = SymbolLookup.libraryLookup(Path.of(library.toURI()), Arena.global());
     count = function(symbols, "operation_count", FunctionDescriptor.of(ValueLayout.JAVA_INT));
     name =

@@ -24,7 +24,7 @@ import jdk.incubator.vector.ShortVector;
  * filled up with groups of scale zero that read the zeros behind x.
  *
  * <p>Sums of even and odd groups of a row are kept apart, and all lanes are added at the end of the
- * row.
+ * row, or of a segment of a very long one.
  */
 abstract class GroupMatrix extends VectorMatrix {
   /** Vectors of weights in a block of words. */

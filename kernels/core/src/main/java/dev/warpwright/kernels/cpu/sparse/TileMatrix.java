@@ -10,14 +10,14 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * A dense matrix in tiles of {@link #TILE} rows: weights of one column side by side, so that a lane
- * is an output row and nothing is ever summed across lanes. The first vectors of all tiles lie one
- * after the other, and then all second ones: four streams of addresses are read at the same time,
- * at more than twice the speed of one.
+ * is an output row and nothing is ever summed across lanes. In all but {@link W4Matrix} the first
+ * vectors of all tiles lie one after the other, and then all second ones: four streams of addresses
+ * are read at the same time, at more than twice the speed of one.
  *
  * <p>Columns form groups. The products of a group are added with fused multiply-adds in the order
- * of columns, and each group's sum, times its scale, to the output in the order of groups. A single
- * row of x is multiplied while the weights are decoded; for more rows a group is decoded once into
- * a panel. Both add in the same order and give the same bits.
+ * of columns, and each group's sum, times its scale, to the output in the order of groups. Up to
+ * three rows of x are multiplied while the weights are decoded; for more rows a group is decoded
+ * once into a panel. Both add in the same order and give the same bits.
  */
 abstract class TileMatrix extends VectorMatrix {
   /** Vectors of a column, whose sums are independent of one another. */

@@ -21,6 +21,9 @@ import jdk.incubator.vector.IntVector;
  * 32-bit lane two rows: those of the first vector's lanes in the lower halves, those of the second
  * vector's in the upper ones, so that floats of a half have their rows in order. The F16 scales of
  * a group lie side by side in the same way.
+ *
+ * <p>The codes of a unit's two tiles are four streams, one a vector: a product with F32 rows reads
+ * the two of its tile, one with {@link I8Rows} all four.
  */
 final class W4Matrix extends TileMatrix {
   /** Columns of a word. */

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  * multiplies by one of them, in turn, so its weights come from memory; beside them a buffer of as
  * many bytes as the copies have in canonical form, of which an operation reads one matrix's.
  */
-final class MatrixChain implements AutoCloseable {
+final class MatrixCopies implements AutoCloseable {
   private static final int OUTPUTS = 14336;
   private static final int INPUTS = 4096;
   private static final long BYTES = 320L << 20;
@@ -33,7 +33,7 @@ final class MatrixChain implements AutoCloseable {
   private int turn;
 
   /** Holds the device to {@code contract} first. */
-  MatrixChain(
+  MatrixCopies(
       WeightMatrix matrix,
       int rows,
       int threads,

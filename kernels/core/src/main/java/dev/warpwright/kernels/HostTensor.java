@@ -1,14 +1,10 @@
-package dev.warpwright.cli.model;
+package dev.warpwright.kernels;
 
-import dev.warpwright.kernels.DType;
-import dev.warpwright.kernels.DeviceTensor;
-import dev.warpwright.kernels.LeakDetector;
-import dev.warpwright.kernels.Tensor;
 import java.lang.foreign.Arena;
 
 /**
- * A tensor in host memory, whatever the backend: for what is also worked on between the kernels.
- * Counted like the memory of a device.
+ * A tensor in native host memory: what devices of the host allocate, and, whatever the backend,
+ * what is also worked on between the kernels. Counted like the memory of a device.
  */
 public final class HostTensor implements DeviceTensor {
   private final Arena arena = Arena.ofShared();
@@ -16,7 +12,7 @@ public final class HostTensor implements DeviceTensor {
   private final LeakDetector.Registration watch;
   private boolean closed;
 
-  /** Zeroed memory. */
+  /** Zeroed memory, aligned to 64 bytes. */
   @SuppressWarnings("this-escape") // the registration keeps only a weak reference
   public HostTensor(DType dtype, long... shape) {
     tensor = Tensor.allocate(arena, dtype, shape);
