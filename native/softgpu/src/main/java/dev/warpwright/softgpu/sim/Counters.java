@@ -11,9 +11,7 @@ final class Counters {
   long divergentBranches;
   long barriers;
   long warpSyncs;
-  long globalLoads;
   long globalLoadSectors;
-  long globalStores;
   long globalStoreSectors;
   long sharedAccesses;
   long sharedWavefronts;
@@ -24,6 +22,13 @@ final class Counters {
 
   private static final int SECTOR_BITS = 5;
   private static final int BANKS = 32;
+
+  /** By power of the width, see {@link AccessWidths}. */
+  private final long[] loads = new long[AccessWidths.COUNT];
+
+  private final long[] laneLoads = new long[AccessWidths.COUNT];
+  private final long[] stores = new long[AccessWidths.COUNT];
+  private final long[] laneStores = new long[AccessWidths.COUNT];
 
   private final IdentityHashMap<Allocation, BitSet> loaded = new IdentityHashMap<>();
   private final IdentityHashMap<Allocation, BitSet> stored = new IdentityHashMap<>();
@@ -36,16 +41,19 @@ final class Counters {
   private final long[] seen = new long[4 * Warp.LANES];
 
   private int seenCount;
+  private int lanes;
   private final int[] bank = new int[BANKS];
   private final int[] bankWords = new int[BANKS * Warp.LANES];
 
   /** Starts an access of a warp. */
   void begin() {
     seenCount = 0;
+    lanes = 0;
   }
 
   /** Adds one lane's bytes in an allocation. */
   void sector(Allocation allocation, int offset, int bytes, boolean store) {
+    lanes++;
     int first = offset >> SECTOR_BITS;
     int last = (offset + bytes - 1) >> SECTOR_BITS;
     for (int sector = first; sector <= last; sector++) {
@@ -81,12 +89,16 @@ final class Counters {
     return lastLoadedSectors;
   }
 
-  void endGlobal(boolean store) {
+  /** Ends an access of a warp. */
+  void endGlobal(int width, boolean store) {
+    int power = AccessWidths.power(width);
     if (store) {
-      globalStores++;
+      stores[power]++;
+      laneStores[power] += lanes;
       globalStoreSectors += seenCount;
     } else {
-      globalLoads++;
+      loads[power]++;
+      laneLoads[power] += lanes;
       globalLoadSectors += seenCount;
     }
   }
@@ -152,12 +164,14 @@ final class Counters {
         barriers,
         warpSyncs,
         of(Instr.Group.TENSOR),
-        globalLoads,
+        Arrays.stream(loads).sum(),
         globalLoadSectors,
         uniqueBytes(loaded),
-        globalStores,
+        new AccessWidths(loads, laneLoads),
+        Arrays.stream(stores).sum(),
         globalStoreSectors,
         uniqueBytes(stored),
+        new AccessWidths(stores, laneStores),
         sharedAccesses,
         sharedWavefronts,
         bankConflicts,

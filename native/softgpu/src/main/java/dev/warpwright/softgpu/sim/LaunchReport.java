@@ -16,9 +16,11 @@ package dev.warpwright.softgpu.sim;
  * @param globalLoads load instructions of warps on global memory
  * @param globalLoadSectors 32-byte sectors that these ask for, counted anew by every instruction
  * @param globalLoadUniqueBytes bytes in the distinct sectors read
+ * @param globalLoadWidths the loads by bytes a lane
  * @param globalStores store instructions of warps on global memory
  * @param globalStoreSectors 32-byte sectors that these ask for, counted anew by every instruction
  * @param globalStoreUniqueBytes bytes in the distinct sectors written
+ * @param globalStoreWidths the stores by bytes a lane
  * @param sharedAccesses load and store instructions of warps on shared memory
  * @param sharedWavefronts passes over the 32 banks that these take
  * @param bankConflicts passes more than an access without conflicts takes
@@ -39,9 +41,11 @@ public record LaunchReport(
     long globalLoads,
     long globalLoadSectors,
     long globalLoadUniqueBytes,
+    AccessWidths globalLoadWidths,
     long globalStores,
     long globalStoreSectors,
     long globalStoreUniqueBytes,
+    AccessWidths globalStoreWidths,
     long sharedAccesses,
     long sharedWavefronts,
     long bankConflicts,

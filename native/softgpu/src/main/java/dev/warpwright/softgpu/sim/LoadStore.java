@@ -170,7 +170,7 @@ final class LoadStore {
       Warp warp, Access access, int mask, boolean shared, boolean global, boolean store) {
     Counters counters = warp.block.run.counters;
     if (global) {
-      counters.endGlobal(store);
+      counters.endGlobal(access.bytes, store);
     }
     if (shared) {
       counters.shared(access.sharedOffsets, mask, access.bytes);

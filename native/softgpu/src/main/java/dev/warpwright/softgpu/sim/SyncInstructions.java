@@ -156,6 +156,6 @@ final class SyncInstructions {
       LoadStore.markUnwritten(to.allocation, to.at, size);
       w.copies.start(lane, to.at, source, at, have, size);
     }
-    counters.endGlobal(false);
+    counters.endGlobal(size, false);
   }
 }

@@ -57,6 +57,51 @@ class CountersTest {
   }
 
   @Test
+  void countsLoadsAndStoresByWidth() {
+    TestGpu gpu =
+        new TestGpu(
+            """
+            .version 9.0
+            .target sm_80
+            .address_size 64
+            .visible .entry k(.param .u64 p)
+            {
+              .reg .pred %p1; .reg .b16 %h<4>; .reg .b32 %r<8>; .reg .b64 %q<4>;
+              .shared .align 16 .b8 s[512];
+              ld.param.u64 %q1, [p];
+              mov.u32 %r1, %tid.x;
+              mul.wide.u32 %q2, %r1, 16;
+              add.s64 %q2, %q1, %q2;
+              setp.lt.u32 %p1, %r1, 5;
+              ld.global.v4.u32 {%r2, %r3, %r4, %r5}, [%q2];
+              @%p1 ld.v2.u32 {%r2, %r3}, [%q2];
+              ld.global.nc.u8 %h1, [%q2+3];
+              shl.b32 %r6, %r1, 4;
+              mov.u32 %r7, s;
+              add.s32 %r6, %r6, %r7;
+              selp.u32 %r7, 16, 0, %p1;
+              cp.async.cg.shared.global [%r6], [%q2], 16, %r7;
+              cp.async.wait_all;
+              st.global.v2.u64 [%q2], {%q2, %q2};
+              @%p1 st.global.u16 [%q2+4], %h1;
+              st.global.u16 [%q2+6], %h1;
+              ret;
+            }
+            """);
+    LaunchReport report = gpu.launch("k", TestGpu.Shape.of(1, 32), 0, gpu.upload(new int[128]));
+    assertEquals(
+        new AccessWidths(new long[] {1, 0, 0, 1, 2}, new long[] {32, 0, 0, 5, 32 + 5}),
+        report.globalLoadWidths());
+    assertEquals(
+        new AccessWidths(new long[] {0, 2, 0, 0, 1}, new long[] {0, 37, 0, 0, 32}),
+        report.globalStoreWidths());
+    assertEquals(4, report.globalLoads());
+    assertEquals(37, report.globalLoadWidths().lanes(16));
+    assertEquals(2, report.globalLoadWidths().requests(16));
+    assertThrows(IllegalArgumentException.class, () -> report.globalLoadWidths().lanes(32));
+  }
+
+  @Test
   void useAfterFreeNamesTheAllocation() {
     TestGpu gpu = new TestGpu(PTX);
     long gone = gpu.upload(new int[32]);
