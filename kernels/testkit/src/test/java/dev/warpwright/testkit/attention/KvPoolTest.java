@@ -6,11 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.Rope;
 import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.ContractTest;
 import java.lang.foreign.MemorySegment;
+import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -71,6 +74,27 @@ class KvPoolTest {
       assertArrayEquals(new float[16], keys.toFloats());
       assertArrayEquals(new float[16], values.toFloats());
       assertArrayEquals(new int[] {-1, -1}, positions.toInts());
+    }
+  }
+
+  /** Fast loops multiply masked values by zero, so they must learn of infinities from outside. */
+  @ParameterizedTest
+  @CsvSource({"reference,F32", "reference,F16", "cpu,F32", "cpu,F16"})
+  void importedInfinitiesShowOnlyWhereVisible(String provider, DType dtype) {
+    KvPoolSpec spec = new KvPoolSpec(1, 16, 8, dtype);
+    try (Fixture f = new Fixture(provider, new Heads(1, 1, 1, 8), spec, Rope.NONE)) {
+      Tensor[] page = f.exported(0);
+      page[0].setFloat(2 * 8, Float.NaN);
+      page[1].setFloat(8, Float.POSITIVE_INFINITY);
+      page[1].setFloat(2 * 8 + 1, Float.POSITIVE_INFINITY);
+      f.pool.importPages(
+          new int[] {0}, page[0], page[1], Tensor.wrap(IntStream.range(0, 16).toArray(), 1, 16));
+      Tensor q = Tensor.wrap(new float[] {1, 1, 1, 1, 1, 1, 1, 1}, 1, 1, 8);
+      Tensor out = f.output(1);
+      f.decode.update(f.tables(3, 1, 1));
+      f.decode.run(0, q, out, null);
+      assertEquals(Float.POSITIVE_INFINITY, out.getFloat(0), "a value at position 1");
+      assertEquals(0, out.getFloat(1), "a value at position 2, masked");
     }
   }
 }
