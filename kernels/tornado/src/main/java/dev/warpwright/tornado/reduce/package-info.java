@@ -1,0 +1,3 @@
+/** The reductions on TornadoVM. */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.tornado.reduce;

@@ -1,0 +1,3 @@
+/** The matrix products on TornadoVM. */
+@org.jspecify.annotations.NullMarked
+package dev.warpwright.tornado.sparse;
