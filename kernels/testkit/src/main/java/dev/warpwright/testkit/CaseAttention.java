@@ -2,6 +2,7 @@ package dev.warpwright.testkit;
 
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.Masking;
@@ -20,9 +21,16 @@ final class CaseAttention {
   private final Tensor actual;
   private final Tensor actualLse;
   private final double largestQuery;
+  private final AttentionBias bias;
+  private double largestSlope;
 
   CaseAttention(
-      CaseCache cache, Heads heads, float deviation, CaseRandom random, CaseMemory memory) {
+      CaseCache cache,
+      Heads heads,
+      Masking masking,
+      float deviation,
+      CaseRandom random,
+      CaseMemory memory) {
     this.cache = cache;
     this.heads = heads;
     this.tokens = cache.tables().tokens();
@@ -41,6 +49,27 @@ final class CaseAttention {
     actual = memory.output("out", DType.F32, tokens, heads.queryHeads(), heads.headDim());
     expectedLse = memory.output("expected lse", DType.F32, tokens, heads.queryHeads());
     actualLse = memory.output("lse", DType.F32, tokens, heads.queryHeads());
+    bias =
+        new AttentionBias(
+            masking.alibi() ? slopes(random, memory) : null,
+            masking.sinkLogits() ? sinks(random, memory) : null);
+  }
+
+  private Tensor slopes(CaseRandom random, CaseMemory memory) {
+    float[] slopes = random.normals(heads.queryHeads(), 0.1f);
+    for (float slope : slopes) {
+      largestSlope = Math.max(largestSlope, Math.abs(slope));
+    }
+    return memory.input("slopes", slopes, slopes.length);
+  }
+
+  /** Sinks beside, far above and far below the other logits, and none. */
+  private Tensor sinks(CaseRandom random, CaseMemory memory) {
+    float[] sinks = new float[heads.queryHeads()];
+    for (int head = 0; head < sinks.length; head++) {
+      sinks[head] = random.oneOf(random.normal(), 5f, 1000f, -1000f, Float.NEGATIVE_INFINITY);
+    }
+    return memory.input("sinks", sinks, sinks.length);
   }
 
   /** A random rotation of heads of {@code headDim}. */
@@ -52,12 +81,21 @@ final class CaseAttention {
   /** Random masks: half of them causal and nothing else. */
   static Masking masking(CaseRandom random) {
     Masking mixed =
-        new Masking(random.chance(0.7), random.size(0, 100), random.oneOf(0f, 30f), false, false);
+        new Masking(
+            random.chance(0.7),
+            random.size(-1, 100),
+            random.oneOf(0f, 30f),
+            random.chance(0.3),
+            random.chance(0.3));
     return random.oneOf(Masking.CAUSAL, Masking.CAUSAL, Masking.NONE, mixed);
   }
 
   Tensor q() {
     return q;
+  }
+
+  AttentionBias bias() {
+    return bias;
   }
 
   Tensor expected() {
@@ -80,20 +118,33 @@ final class CaseAttention {
    * Compares outputs and log-sum-exps.
    *
    * <p>A logit errs by the roundings of rotation and scale and of a sum of headDim products: some
-   * √headDim units of |q|·|k|·scale, the most it can be. A weight errs by as much relatively, and
-   * an output by that times the largest value, plus the roundings of a sum over the slots.
+   * √headDim units of |q|·|k|·scale, the most it can be, and of three of the bias. A weight errs by
+   * as much relatively, and an output by that times the largest value, plus the roundings of a sum
+   * over the slots.
    */
   double compare(float scale) {
-    double logit =
-        EPSILON * (6 + 2 * Math.sqrt(heads.headDim())) * largestQuery * cache.largestKey() * scale;
-    double length = cache.tables().maxLength();
-    double weight = 2 * logit + EPSILON * (16 + 2 * Math.sqrt(length));
-    Tolerance outTolerance = new Tolerance(weight * cache.largestValue(), 0);
-    Tolerance lseTolerance =
-        new Tolerance(logit + EPSILON * (16 + 2 * Math.sqrt(length)), 4 * EPSILON);
+    Tolerance outTolerance = new Tolerance(weightError(scale) * cache.largestValue(), 0);
+    Tolerance lseTolerance = new Tolerance(logitError(scale) + sumError(), 4 * EPSILON);
     return Math.max(
         Compare.floats("lse", expectedLse, actualLse, lseTolerance),
         Compare.floats("out", expected, actual, outTolerance));
+  }
+
+  /** How far a logit may err. */
+  double logitError(float scale) {
+    double distance = Math.max(cache.largestPosition(), cache.tables().maxLength());
+    return EPSILON
+        * ((6 + 2 * Math.sqrt(heads.headDim())) * largestQuery * cache.largestKey() * scale
+            + 3 * largestSlope * distance);
+  }
+
+  /** How far a probability may err relatively. */
+  double weightError(float scale) {
+    return 2 * logitError(scale) + sumError();
+  }
+
+  private double sumError() {
+    return EPSILON * (16 + 2 * Math.sqrt(cache.tables().maxLength()));
   }
 
   /** The spec of a case's pool before its pages are counted. */

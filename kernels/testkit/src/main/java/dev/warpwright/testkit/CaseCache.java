@@ -25,6 +25,7 @@ public final class CaseCache {
   private final int[] positions;
   private double largestKey;
   private double largestValue;
+  private int largestPosition;
 
   /** How the logical positions of a row's slots relate to the query's. */
   public enum Order {
@@ -152,6 +153,7 @@ public final class CaseCache {
   private void fill(int page, int slot, int position, float deviation) {
     int at = page * spec.pageSize() + slot;
     positions[at] = position;
+    largestPosition = Math.max(largestPosition, position);
     double keyNorm = 0;
     for (int dim = 0; dim < heads.headDim(); dim++) {
       int element = at * heads.headDim() + dim;
@@ -181,6 +183,11 @@ public final class CaseCache {
   /** Largest magnitude of an element of a value. */
   public double largestValue() {
     return largestValue;
+  }
+
+  /** Largest logical position of a filled slot. */
+  public int largestPosition() {
+    return largestPosition;
   }
 
   /** A pool of {@code device} with these contents; the caller closes it. */

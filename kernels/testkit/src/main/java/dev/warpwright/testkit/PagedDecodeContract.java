@@ -3,6 +3,7 @@ package dev.warpwright.testkit;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelId;
+import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
@@ -10,8 +11,10 @@ import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.Rope;
+import dev.warpwright.kernels.attention.ScoreReduction;
 import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Cases of {@link PagedDecode}. */
 public final class PagedDecodeContract implements KernelContract {
@@ -49,6 +52,7 @@ public final class PagedDecodeContract implements KernelContract {
             deviation),
         Rope.rotateHalf(heads.headDim(), 10_000),
         Masking.CAUSAL,
+        ScoreReduction.NONE,
         deviation,
         lengths.length + 31L * pageSize);
   }
@@ -59,6 +63,7 @@ public final class PagedDecodeContract implements KernelContract {
 
   @Override
   public List<Case> extremes() {
+    ScoreReduction none = ScoreReduction.NONE;
     Heads heads = new Heads(2, 8, 2, 64);
     CaseCache.Plan ragged =
         new CaseCache.Plan(
@@ -104,11 +109,27 @@ public final class PagedDecodeContract implements KernelContract {
         drawn(heads, DType.F16, 16, CaseCache.Order.GAPS, 100, 40, 150),
         // Subnormal halves.
         drawn(heads, DType.F16, 16, CaseCache.Order.NATURAL, 1e-5f, 40, 150),
-        new Case(ragged, Rope.interleaved(64, 1e4), Masking.CAUSAL, 1, 77),
-        new Case(shared, Rope.NONE, Masking.CAUSAL, 1, 78),
-        new Case(shared, Rope.NONE, Masking.NONE, 1, 79),
-        new Case(ragged, Rope.NONE, new Masking(true, 20, 5, false, false), 3, 80),
-        new Case(shared, Rope.NONE, new Masking(true, 0, 0, false, false), 1, 81));
+        new Case(ragged, Rope.interleaved(64, 1e4), Masking.CAUSAL, none, 1, 77),
+        new Case(shared, Rope.NONE, Masking.CAUSAL, none, 1, 78),
+        new Case(shared, Rope.NONE, Masking.NONE, none, 1, 79),
+        new Case(ragged, Rope.NONE, new Masking(true, 20, 5, false, false), none, 3, 80),
+        new Case(shared, Rope.NONE, new Masking(true, 0, 0, false, false), none, 1, 81),
+        new Case(ragged, Rope.NONE, new Masking(true, -1, 0, true, false), none, 1, 82),
+        new Case(ragged, Rope.NONE, new Masking(true, -1, 0, false, true), none, 1, 83),
+        drawn(heads, DType.F16, 16, CaseCache.Order.FUTURE, 1, 40, 150)
+            .with(new Masking(true, -1, 0, false, true), ScoreReduction.SUM),
+        // Scores: over splits, next to a sink, where nothing is seen, where one key has all.
+        drawn(heads, DType.F16, 32, 1023, 1024, 1025, 2050)
+            .with(Masking.CAUSAL, ScoreReduction.SUM),
+        drawn(heads, DType.F32, 16, 0, 1, 15, 16, 17, 130)
+            .with(Masking.CAUSAL, ScoreReduction.MEAN),
+        drawn(new Heads(1, 7, 1, 40), DType.F16, 3, 100, 1200)
+            .with(new Masking(true, 600, 0, true, true), ScoreReduction.SUM),
+        drawn(heads, DType.F16, 16, CaseCache.Order.FUTURE, 1, 40, 150)
+            .with(Masking.CAUSAL, ScoreReduction.SUM),
+        drawn(heads, DType.F32, 16, CaseCache.Order.NATURAL, 100, 40, 150)
+            .with(Masking.CAUSAL, ScoreReduction.MEAN),
+        new Case(ragged, Rope.NONE, Masking.CAUSAL, ScoreReduction.SUM, 1, 84));
   }
 
   @Override
@@ -135,6 +156,7 @@ public final class PagedDecodeContract implements KernelContract {
             deviation),
         CaseAttention.rope(random, headDim),
         CaseAttention.masking(random),
+        random.oneOf(ScoreReduction.values()),
         deviation,
         random.seed());
   }
@@ -144,12 +166,24 @@ public final class PagedDecodeContract implements KernelContract {
    *
    * @param plan the cache
    * @param rope rotation of the queries
-   * @param masking masks and cap
+   * @param masking masks, cap and biases
+   * @param scores whether scores are asked for
    * @param deviation of the queries
    * @param seed of pages and values
    */
-  public record Case(CaseCache.Plan plan, Rope rope, Masking masking, float deviation, long seed)
+  public record Case(
+      CaseCache.Plan plan,
+      Rope rope,
+      Masking masking,
+      ScoreReduction scores,
+      float deviation,
+      long seed)
       implements ContractCase {
+    /** The same with other options. */
+    Case with(Masking otherMasking, ScoreReduction otherScores) {
+      return new Case(plan, rope, otherMasking, otherScores, deviation, seed);
+    }
+
     @Override
     public PagedDecodeSpec spec() {
       return spec(CaseAttention.onePage(plan));
@@ -157,7 +191,7 @@ public final class PagedDecodeContract implements KernelContract {
 
     private PagedDecodeSpec spec(KvPoolSpec pool) {
       float scale = (float) (1 / Math.sqrt(plan.heads().headDim()));
-      return new PagedDecodeSpec(plan.heads(), pool, 64, MAX_LENGTH, rope, scale, masking);
+      return new PagedDecodeSpec(plan.heads(), pool, 64, MAX_LENGTH, rope, scale, masking, scores);
     }
 
     @Override
@@ -173,10 +207,18 @@ public final class PagedDecodeContract implements KernelContract {
         got.update(cache.tables());
         double worst = 0;
         for (int layer = 0; layer < plan.heads().layers(); layer++) {
-          CaseAttention io = new CaseAttention(cache, plan.heads(), deviation, random, memory);
-          want.run(layer, io.q(), io.expected(), io.expectedLse());
-          got.run(layer, io.q(), io.actual(), io.actualLse());
+          CaseAttention io =
+              new CaseAttention(cache, plan.heads(), masking, deviation, random, memory);
+          Tensor wantScores = scoresOutput("expected scores", cache, layer, memory);
+          Tensor gotScores = scoresOutput("scores", cache, layer, memory);
+          want.run(layer, io.q(), io.bias(), io.expected(), io.expectedLse(), wantScores);
+          got.run(layer, io.q(), io.bias(), io.actual(), io.actualLse(), gotScores);
           worst = Math.max(worst, io.compare(spec().scale()));
+          if (wantScores != null && gotScores != null) {
+            // Below e^−87 a probability may be 0.
+            Tolerance tolerance = new Tolerance(1e-36, io.weightError(spec().scale()));
+            worst = Math.max(worst, Compare.floats("scores", wantScores, gotScores, tolerance));
+          }
         }
         memory.check();
         cache.compare(expected, actual, memory, Tolerance.BITS);
@@ -184,9 +226,26 @@ public final class PagedDecodeContract implements KernelContract {
       }
     }
 
+    private @Nullable Tensor scoresOutput(
+        String name, CaseCache cache, int layer, CaseMemory memory) {
+      return scores == ScoreReduction.NONE
+          ? null
+          : memory.output(name, DType.F32, cache.tables().slots(layer));
+    }
+
     @Override
     public String toString() {
-      return plan + ", " + rope + ", " + masking + ", q " + deviation + ", seed " + seed;
+      return plan
+          + ", "
+          + rope
+          + ", "
+          + masking
+          + ", scores "
+          + scores
+          + ", q "
+          + deviation
+          + ", seed "
+          + seed;
     }
   }
 }

@@ -77,7 +77,11 @@ public final class PagedPrefillContract implements KernelContract {
         new Case(shared, Rope.NONE, Masking.CAUSAL, 1, 78),
         new Case(shared, Rope.NONE, Masking.NONE, 1, 79),
         new Case(ragged, Rope.NONE, new Masking(true, 20, 5, false, false), 3, 80),
-        new Case(shared, Rope.NONE, new Masking(true, 0, 0, false, false), 1, 81));
+        new Case(shared, Rope.NONE, new Masking(true, 0, 0, false, false), 1, 81),
+        new Case(ragged, Rope.NONE, new Masking(true, -1, 0, true, false), 1, 82),
+        new Case(ragged, Rope.NONE, new Masking(true, 3, 30, true, true), 1, 83),
+        drawn(heads, DType.F16, 16, of(50), of(20), CaseCache.Order.FUTURE)
+            .with(new Masking(true, -1, 0, false, true)));
   }
 
   @Override
@@ -122,6 +126,11 @@ public final class PagedPrefillContract implements KernelContract {
    */
   public record Case(CaseCache.Plan plan, Rope rope, Masking masking, float deviation, long seed)
       implements ContractCase {
+    /** The same with other masks. */
+    Case with(Masking other) {
+      return new Case(plan, rope, other, deviation, seed);
+    }
+
     @Override
     public PagedPrefillSpec spec() {
       return spec(CaseAttention.onePage(plan));
@@ -145,9 +154,10 @@ public final class PagedPrefillContract implements KernelContract {
         got.update(cache.tables());
         double worst = 0;
         for (int layer = 0; layer < plan.heads().layers(); layer++) {
-          CaseAttention io = new CaseAttention(cache, plan.heads(), deviation, random, memory);
-          want.run(layer, io.q(), io.expected(), io.expectedLse());
-          got.run(layer, io.q(), io.actual(), io.actualLse());
+          CaseAttention io =
+              new CaseAttention(cache, plan.heads(), masking, deviation, random, memory);
+          want.run(layer, io.q(), io.bias(), io.expected(), io.expectedLse());
+          got.run(layer, io.q(), io.bias(), io.actual(), io.actualLse());
           worst = Math.max(worst, io.compare(spec().scale()));
         }
         memory.check();

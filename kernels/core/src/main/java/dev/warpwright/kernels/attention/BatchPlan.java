@@ -1,9 +1,11 @@
 package dev.warpwright.kernels.attention;
 
 import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelPlan;
 import dev.warpwright.kernels.KernelSpec;
+import dev.warpwright.kernels.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -102,5 +104,38 @@ public abstract class BatchPlan extends KernelPlan {
     pool.requireOpen();
     Checks.between("layer", layer, 0, heads.layers() - 1);
     return batch;
+  }
+
+  /**
+   * Refuses biases that the masking does not ask for, the lack of those it does, and memory shared
+   * with the outputs.
+   */
+  protected final void requireBias(
+      Masking masking, AttentionBias bias, Tensor out, @Nullable Tensor lse) {
+    Checks.notNull("bias", bias);
+    requirePart("bias.slopes", masking.alibi(), bias.slopes());
+    requirePart("bias.sinkLogits", masking.sinkLogits(), bias.sinkLogits());
+    requireApart(bias, "out", out);
+    if (lse != null) {
+      requireApart(bias, "lse", lse);
+    }
+  }
+
+  private void requirePart(String argument, boolean needed, @Nullable Tensor part) {
+    if (needed) {
+      requireTensor(argument, Checks.notNull(argument, part), DType.F32, heads.queryHeads());
+    } else {
+      Checks.that(part == null, argument, part, "null: the masking asks for none");
+    }
+  }
+
+  /** Refuses an output that shares memory with a bias. */
+  protected static void requireApart(AttentionBias bias, String argument, Tensor output) {
+    if (bias.slopes() != null) {
+      Checks.disjoint(argument, output, "bias.slopes", bias.slopes());
+    }
+    if (bias.sinkLogits() != null) {
+      Checks.disjoint(argument, output, "bias.sinkLogits", bias.sinkLogits());
+    }
   }
 }

@@ -27,6 +27,10 @@ public final class PageTables {
   private int[] firstPosition = new int[1];
   private int[] lengths = new int[1];
   private int[] pageStart = new int[2];
+
+  /** Slots of all rows before a row. */
+  private long[] slotsBefore = new long[2];
+
   private int[] pages = new int[16];
 
   /**
@@ -61,6 +65,7 @@ public final class PageTables {
     if (lengths.length < rows) {
       lengths = new int[(int) rows];
       pageStart = new int[(int) rows + 1];
+      slotsBefore = new long[(int) rows + 1];
     }
     tokenStart[0] = 0;
     pageStart[0] = 0;
@@ -115,6 +120,7 @@ public final class PageTables {
     }
     System.arraycopy(rowPages, from, pages, start, count);
     lengths[rowsSet] = length;
+    slotsBefore[rowsSet + 1] = slotsBefore[rowsSet] + length;
     pageStart[rowsSet + 1] = start + count;
     rowsSet++;
     return this;
@@ -168,6 +174,20 @@ public final class PageTables {
   /** Filled slots of a row. */
   public int length(int row) {
     return lengths[row];
+  }
+
+  /** Filled slots of all rows of a layer: elements of a per-slot tensor. */
+  public long slots(int layer) {
+    return slotsBefore[rowOf(layer + 1, 0, 0)] - slotsBefore[rowOf(layer, 0, 0)];
+  }
+
+  /**
+   * Where the slots of a row begin in a per-slot tensor of its layer, {@code [request, kvHead,
+   * slot]} with rows one after the other.
+   */
+  public long slotStart(int row) {
+    int layerRows = requests * kvHeads;
+    return slotsBefore[row] - slotsBefore[row / layerRows * layerRows];
   }
 
   /** The head page that holds slots {@code index · pageSize} and up of a row. */

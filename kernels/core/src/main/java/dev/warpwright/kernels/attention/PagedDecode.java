@@ -11,15 +11,21 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *   s_j   = scale · ⟨rope(q, i), k_j⟩, then cap, bias and mask of {@link Masking}
- *   lse   = ln Σ_j exp(s_j)
+ *   lse   = ln (Σ_j exp(s_j) + exp(sinkLogit))
  *   out   = Σ_j exp(s_j − lse) · v_j
+ *   score = Σ_h exp(s_hj − lse_h)   over the query heads h of a group, or its mean
  * </pre>
  *
  * <p>Query head h reads kv head h/group. The log-sum-exp is a natural logarithm in F32, {@code
- * [request, head]}. A request without a visible slot gives zeros and −∞. The order of additions
- * depends on the row's length only, never on the batch or the number of threads: the same bits in
- * every run on one provider. Sources: Dao et al. 2022 (arXiv 2205.14135), Kwon et al. 2023 (arXiv
- * 2309.06180).
+ * [request, head]}. A request without a visible slot gives zeros and −∞, or the sink logit. Scores
+ * are what later decides which slots to keep; they come from the same pass over the keys, are
+ * exactly 0 where a slot is masked, and stand in page-table order: {@code [request, kvHead, slot]}
+ * with rows as long as they are, at {@link PageTables#slotStart}.
+ *
+ * <p>The order of additions depends on the row's length only, never on the batch or the number of
+ * threads: the same bits in every run on one provider. Sources: Dao et al. 2022 (arXiv 2205.14135),
+ * Kwon et al. 2023 (arXiv 2309.06180), Press et al. 2022 (arXiv 2108.12409) for ALiBi, Zhang et al.
+ * 2023 (arXiv 2306.14048) for scores.
  */
 public abstract class PagedDecode extends BatchPlan {
   private final PagedDecodeSpec spec;
@@ -61,15 +67,28 @@ public abstract class PagedDecode extends BatchPlan {
     Checks.between("batch.maxLength", batch.maxLength(), 0, spec.maxLength());
   }
 
+  /** Computes one layer's attention without biases and scores. */
+  public final void run(int layer, Tensor q, Tensor out, @Nullable Tensor lse) {
+    run(layer, q, AttentionBias.NONE, out, lse, null);
+  }
+
   /**
    * Computes one layer's attention.
    *
    * @param layer the layer
    * @param q F32 {@code [requests, queryHeads, headDim]}, not yet rotated
+   * @param bias what the masking asks for
    * @param out F32 {@code [requests, queryHeads, headDim]}; disjoint from the other arguments
    * @param lse F32 {@code [requests, queryHeads]}, or null when it is not needed
+   * @param scores F32 {@code [slots of the layer]}, exactly when the spec asks for scores
    */
-  public final void run(int layer, Tensor q, Tensor out, @Nullable Tensor lse) {
+  public final void run(
+      int layer,
+      Tensor q,
+      AttentionBias bias,
+      Tensor out,
+      @Nullable Tensor lse,
+      @Nullable Tensor scores) {
     begin();
     try {
       PageTables batch = requireStep(layer);
@@ -82,8 +101,20 @@ public abstract class PagedDecode extends BatchPlan {
         Checks.disjoint("lse", lse, "q", q);
         Checks.disjoint("lse", lse, "out", out);
       }
+      requireBias(spec.masking(), bias, out, lse);
+      if (spec.scores() == ScoreReduction.NONE) {
+        Checks.that(scores == null, "scores", scores, "null: the spec asks for none");
+      } else {
+        requireOutput("scores", Checks.notNull("scores", scores), DType.F32, batch.slots(layer));
+        Checks.disjoint("scores", scores, "q", q);
+        Checks.disjoint("scores", scores, "out", out);
+        if (lse != null) {
+          Checks.disjoint("scores", scores, "lse", lse);
+        }
+        requireApart(bias, "scores", scores);
+      }
       if (batch.requests() > 0) {
-        execute(batch, layer, q, out, lse);
+        execute(batch, layer, q, bias, out, lse, scores);
       }
       launched(q.bytes() + out.bytes());
     } finally {
@@ -93,5 +124,11 @@ public abstract class PagedDecode extends BatchPlan {
 
   /** Computes; all arguments are checked and there is at least one request. */
   protected abstract void execute(
-      PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse);
+      PageTables batch,
+      int layer,
+      Tensor q,
+      AttentionBias bias,
+      Tensor out,
+      @Nullable Tensor lse,
+      @Nullable Tensor scores);
 }

@@ -14,6 +14,7 @@ import dev.warpwright.kernels.KernelSpec;
  * @param rope rotation of the queries
  * @param scale factor of the dot product; usually 1/√headDim
  * @param masking masks, cap, biases
+ * @param scores whether runs give the score of each key, and how a group's scores are reduced
  */
 public record PagedDecodeSpec(
     Heads heads,
@@ -22,7 +23,8 @@ public record PagedDecodeSpec(
     int maxLength,
     Rope rope,
     float scale,
-    Masking masking)
+    Masking masking,
+    ScoreReduction scores)
     implements KernelSpec {
   /** Checks the values. */
   public PagedDecodeSpec {
@@ -30,6 +32,7 @@ public record PagedDecodeSpec(
     Checks.notNull("pool", pool);
     Checks.notNull("rope", rope);
     Checks.notNull("masking", masking);
+    Checks.notNull("scores", scores);
     Checks.between("maxRequests", maxRequests, 1, 1 << 24);
     Checks.between("maxLength", maxLength, 1, Integer.MAX_VALUE);
     Checks.finite("scale", scale);
@@ -39,6 +42,23 @@ public record PagedDecodeSpec(
         pool.headDim(),
         "the heads' " + heads.headDim());
     rope.require(heads.headDim());
+  }
+
+  /** Without scores. */
+  public PagedDecodeSpec(
+      Heads heads,
+      KvPoolSpec pool,
+      int maxRequests,
+      int maxLength,
+      Rope rope,
+      float scale,
+      Masking masking) {
+    this(heads, pool, maxRequests, maxLength, rope, scale, masking, ScoreReduction.NONE);
+  }
+
+  /** The same with scores. */
+  public PagedDecodeSpec withScores(ScoreReduction value) {
+    return new PagedDecodeSpec(heads, pool, maxRequests, maxLength, rope, scale, masking, value);
   }
 
   /** Causal attention with scale 1/√headDim. */

@@ -45,16 +45,22 @@ public abstract class PagedPrefill extends BatchPlan {
     Checks.between("batch.maxLength", batch.maxLength(), 0, spec.maxLength());
   }
 
+  /** Computes one layer's attention without biases. */
+  public final void run(int layer, Tensor q, Tensor out, @Nullable Tensor lse) {
+    run(layer, q, AttentionBias.NONE, out, lse);
+  }
+
   /**
    * Computes one layer's attention.
    *
    * @param layer the layer
    * @param q F32 {@code [tokens, queryHeads, headDim]}, not yet rotated; tokens in the order of the
    *     batch
+   * @param bias what the masking asks for
    * @param out F32 {@code [tokens, queryHeads, headDim]}; disjoint from the other arguments
    * @param lse F32 {@code [tokens, queryHeads]}, or null when it is not needed
    */
-  public final void run(int layer, Tensor q, Tensor out, @Nullable Tensor lse) {
+  public final void run(int layer, Tensor q, AttentionBias bias, Tensor out, @Nullable Tensor lse) {
     begin();
     try {
       PageTables batch = requireStep(layer);
@@ -66,8 +72,9 @@ public abstract class PagedPrefill extends BatchPlan {
         Checks.disjoint("lse", lse, "q", q);
         Checks.disjoint("lse", lse, "out", out);
       }
+      requireBias(spec.masking(), bias, out, lse);
       if (batch.tokens() > 0) {
-        execute(batch, layer, q, out, lse);
+        execute(batch, layer, q, bias, out, lse);
       }
       launched(q.bytes() + out.bytes());
     } finally {
@@ -77,5 +84,5 @@ public abstract class PagedPrefill extends BatchPlan {
 
   /** Computes; all arguments are checked and there is at least one token. */
   protected abstract void execute(
-      PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse);
+      PageTables batch, int layer, Tensor q, AttentionBias bias, Tensor out, @Nullable Tensor lse);
 }

@@ -20,6 +20,7 @@ import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.RmsNorm;
 import dev.warpwright.kernels.attention.RmsNormSpec;
+import dev.warpwright.kernels.attention.ScoreReduction;
 import java.util.List;
 
 /** The attention kernels on CUDA. */
@@ -38,6 +39,8 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   protected Support offers(KernelSpec spec) {
     return switch (spec) {
       case AppendKvSpec append -> offers(append.pool());
+      case PagedDecodeSpec decode when decode.scores() != ScoreReduction.NONE ->
+          Support.no("not built yet: scores");
       case PagedDecodeSpec decode -> offers(decode.pool(), decode.masking(), decode.maxLength());
       case PagedPrefillSpec prefill ->
           offers(prefill.pool(), prefill.masking(), prefill.maxLength());

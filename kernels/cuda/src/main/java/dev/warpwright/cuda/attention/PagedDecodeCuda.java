@@ -7,6 +7,7 @@ import dev.warpwright.cuda.runtime.CudaFunction;
 import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.cuda.runtime.LaunchGrid;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedDecode;
@@ -81,7 +82,14 @@ final class PagedDecodeCuda extends PagedDecode {
   }
 
   @Override
-  protected void execute(PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse) {
+  protected void execute(
+      PageTables batch,
+      int layer,
+      Tensor q,
+      AttentionBias bias,
+      Tensor out,
+      @Nullable Tensor lse,
+      @Nullable Tensor scores) {
     try (CudaRun run = device.begin()) {
       final long query = run.input(q);
       final long to = run.output(out);

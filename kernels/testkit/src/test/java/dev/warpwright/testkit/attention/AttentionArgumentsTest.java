@@ -10,16 +10,19 @@ import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.UnsupportedKernelException;
 import dev.warpwright.kernels.attention.AppendKvSpec;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.RmsNorm;
 import dev.warpwright.kernels.attention.RmsNormSpec;
 import dev.warpwright.kernels.attention.Rope;
+import dev.warpwright.kernels.attention.ScoreReduction;
 import dev.warpwright.testkit.ContractTest;
 import dev.warpwright.testkit.Refusals;
 import java.util.stream.IntStream;
@@ -280,17 +283,80 @@ class AttentionArgumentsTest {
   @ValueSource(strings = {"reference", "cpu"})
   void whatIsNotBuiltSaysSo(String provider) {
     try (Fixture f = open(provider)) {
-      Masking alibi = new Masking(true, -1, 0, true, false);
-      PagedDecodeSpec decode = new PagedDecodeSpec(HEADS, SPEC, 1, 1, Rope.NONE, 1, alibi);
-      assertEquals("not built yet: ALiBi", f.device.support(decode).reason());
-      assertThrows(
-          UnsupportedKernelException.class, () -> f.device.attention().pagedDecode(decode, f.pool));
-      Masking sink = new Masking(true, -1, 0, false, true);
-      PagedPrefillSpec prefill = new PagedPrefillSpec(HEADS, SPEC, 1, 1, 1, Rope.NONE, 1, sink);
-      assertEquals("not built yet: sink logits", f.device.support(prefill).reason());
       KvPoolSpec eights = new KvPoolSpec(1, 4, 8, DType.I8);
       assertFalse(f.device.support(new AppendKvSpec(HEADS, eights, 1, 1, Rope.NONE)).supported());
       assertThrows(UnsupportedKernelException.class, () -> f.device.attention().pool(eights));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void biasesAndScoresOfDecode(String provider) {
+    Masking all = new Masking(true, -1, 0, true, true);
+    Tensor slopes = Refusals.floats(4);
+    Tensor sinks = Refusals.floats(4);
+    AttentionBias bias = new AttentionBias(slopes, sinks);
+    Tensor scores = Refusals.floats(12);
+    Refusals watch = new Refusals(q, out, lse, slopes, sinks, scores);
+    try (Fixture f = open(provider);
+        PagedDecode plain = f.device.attention().pagedDecode(f.decode.spec(), f.pool);
+        PagedDecode plan =
+            f.device
+                .attention()
+                .pagedDecode(
+                    new PagedDecodeSpec(HEADS, SPEC, 4, 64, Rope.NONE, 1, all, ScoreReduction.SUM),
+                    f.pool)) {
+      plain.update(tables());
+      plan.update(tables());
+      watch.assertRefused("bias", "null", "not null", () -> plan.run(0, q, null, out, lse, scores));
+      watch.assertRefused(
+          "bias.slopes",
+          "null",
+          "not null",
+          () -> plan.run(0, q, new AttentionBias(null, sinks), out, lse, scores));
+      watch.assertRefused(
+          "bias.sinkLogits.shape",
+          "[5]",
+          "[4]",
+          () -> plan.run(0, q, new AttentionBias(slopes, Refusals.floats(5)), out, lse, scores));
+      watch.assertRefused(
+          "bias.slopes",
+          slopes.toString(),
+          "null: the masking asks for none",
+          () -> plain.run(0, q, bias, out, lse, null));
+      watch.assertRefused("scores", "null", "not null", () -> plan.run(0, q, bias, out, lse, null));
+      watch.assertRefused(
+          "scores",
+          scores.toString(),
+          "null: the spec asks for none",
+          () -> plain.run(0, q, AttentionBias.NONE, out, lse, scores));
+      watch.assertRefused(
+          "scores.shape",
+          "[11]",
+          "[12]",
+          () -> plan.run(0, q, bias, out, lse, Refusals.floats(11)));
+      watch.assertRefused(
+          "scores",
+          "memory shared with out",
+          "memory disjoint from out",
+          () -> plan.run(0, q, bias, out, lse, out.reshape(64).slice(3, 15)));
+      watch.assertRefused(
+          "scores",
+          "memory shared with bias.slopes",
+          "memory disjoint from bias.slopes",
+          () -> {
+            Tensor wide = Refusals.floats(12);
+            AttentionBias inside = new AttentionBias(wide.slice(4, 8), sinks);
+            plan.run(0, q, inside, out, lse, wide);
+          });
+      watch.assertRefused(
+          "out",
+          "memory shared with bias.sinkLogits",
+          "memory disjoint from bias.sinkLogits",
+          () -> {
+            Tensor inside = out.reshape(64).slice(0, 4);
+            plan.run(0, q, new AttentionBias(slopes, inside), out, lse, scores);
+          });
     }
   }
 

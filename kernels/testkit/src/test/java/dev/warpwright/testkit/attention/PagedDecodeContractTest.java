@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
@@ -15,17 +16,20 @@ import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.Rope;
+import dev.warpwright.kernels.attention.ScoreReduction;
 import dev.warpwright.testkit.CaseCache;
 import dev.warpwright.testkit.CaseMemory;
 import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.ContractTest;
 import dev.warpwright.testkit.PagedDecodeContract;
 import dev.warpwright.testkit.Repeats;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class PagedDecodeContractTest extends ContractTest {
@@ -88,6 +92,52 @@ class PagedDecodeContractTest extends ContractTest {
         "cap");
   }
 
+  /**
+   * Two query heads of one group over keys (0, ln 3)·e_0, with a sink of ln 4 and a slope of ln 2
+   * for the second: weights 1 : 3 of 4 or with the sink of 8, with the slope ½ : 3.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void scoresWithSinksAndSlopes(String provider) {
+    Heads heads = new Heads(1, 2, 1, 8);
+    Masking masking = new Masking(true, -1, 0, true, true);
+    float ln4 = (float) Math.log(4);
+    AttentionBias bias =
+        new AttentionBias(
+            Tensor.wrap(new float[] {0, (float) Math.log(2)}, 2),
+            Tensor.wrap(new float[] {ln4, Float.NEGATIVE_INFINITY}, 2));
+    KvPoolSpec pages = new KvPoolSpec(2, 2, 8, DType.F32);
+    PagedDecodeSpec spec =
+        new PagedDecodeSpec(heads, pages, 1, 9, Rope.NONE, 1, masking, ScoreReduction.SUM);
+    try (KernelDevice device = open(provider, 2);
+        KvPool pool = device.attention().pool(pages);
+        PagedDecode plan = device.attention().pagedDecode(spec, pool)) {
+      Tensor keys = Tensor.wrap(new float[4 * 8], 2, 2, 8);
+      Tensor values = Tensor.wrap(new float[4 * 8], 2, 2, 8);
+      keys.setFloat(8, LN3);
+      values.setFloat(0, 8);
+      values.setFloat(8, 16);
+      // The third slot is masked: it lies behind the query.
+      pool.importPages(new int[] {1, 0}, keys, values, Tensor.wrap(new int[] {4, 5, 6, 0}, 2, 2));
+      PageTables tables = new PageTables(1, 1, 2).begin(1).request(1, 5);
+      plan.update(tables.row(3, new int[] {1, 0}, 0, 2));
+      Tensor q = Tensor.wrap(new float[16], 1, 2, 8);
+      q.setFloat(0, 1);
+      q.setFloat(8, 1);
+      Tensor out = Tensor.wrap(new float[16], 1, 2, 8);
+      Tensor lse = Tensor.wrap(new float[2], 1, 2);
+      Tensor scores = Tensor.wrap(new float[3], 3);
+      plan.run(0, q, bias, out, lse, scores);
+      assertArrayEquals(
+          new float[] {1 / 8f + 1 / 7f, 3 / 8f + 6 / 7f, 0}, scores.toFloats(), 1e-6f);
+      assertEquals(0, scores.getFloat(2), "masked");
+      assertArrayEquals(
+          new float[] {(float) Math.log(8), (float) Math.log(3.5)}, lse.toFloats(), 1e-6f);
+      assertEquals(7, out.getFloat(0), 1e-5f);
+      assertEquals(104 / 7f, out.getFloat(8), 1e-5f);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"reference", "cpu"})
   void nothingVisibleGivesZerosAndMinusInfinity(String provider) {
@@ -126,8 +176,9 @@ class PagedDecodeContractTest extends ContractTest {
     }
   }
 
-  @Test
-  void sameBitsInAnyBatchWithAnyThreads() {
+  @ParameterizedTest
+  @EnumSource(ScoreReduction.class)
+  void sameBitsInAnyBatchWithAnyThreads(ScoreReduction reduction) {
     Heads heads = new Heads(1, 6, 2, 64);
     List<Integer> lengths =
         List.of(5, 3000, 0, 1024, 1025, 130, 2500, 64, 1, 17, 700, 2048, 300, 301, 302, 303);
@@ -147,7 +198,8 @@ class PagedDecodeContractTest extends ContractTest {
     int count = lengths.size();
     Tensor q = Tensor.wrap(random.normals(count * 6 * 64, 1), count, 6, 64);
     PagedDecodeSpec spec =
-        PagedDecodeSpec.causal(heads, cache.spec(), count, 4096, Rope.rotateHalf(64, 1e4));
+        PagedDecodeSpec.causal(heads, cache.spec(), count, 4096, Rope.rotateHalf(64, 1e4))
+            .withScores(reduction);
     Repeats.assertSameBits((device, from, to) -> decode(device, spec, cache, q, from, to), count);
   }
 
@@ -158,9 +210,23 @@ class PagedDecodeContractTest extends ContractTest {
         PagedDecode plan = device.attention().pagedDecode(spec, pool)) {
       plan.update(requests(cache.tables(), from, to));
       Tensor out = Tensor.wrap(new float[(to - from) * 6 * 64], to - from, 6, 64);
-      plan.run(0, q.slice(from, to), out, null);
-      return out;
+      boolean scored = spec.scores() != ScoreReduction.NONE;
+      int slots = (int) requests(cache.tables(), from, to).slots(0);
+      Tensor scores = scored ? Tensor.wrap(new float[slots], slots) : null;
+      plan.run(0, q.slice(from, to), AttentionBias.NONE, out, null, scores);
+      return scored ? hashes(requests(cache.tables(), from, to), scores) : out;
     }
+  }
+
+  /** The scores of each request as one number, so that there is a row a request. */
+  private static Tensor hashes(PageTables tables, Tensor scores) {
+    float[] hashes = new float[tables.requests()];
+    for (int request = 0; request < hashes.length; request++) {
+      long from = tables.slotStart(tables.rowOf(0, request, 0));
+      long to = from + 2L * tables.length(tables.rowOf(0, request, 0));
+      hashes[request] = Arrays.hashCode(scores.slice(from, to).toFloats());
+    }
+    return Tensor.wrap(hashes, hashes.length);
   }
 
   private static PageTables requests(PageTables all, int from, int to) {
@@ -191,6 +257,14 @@ class PagedDecodeContractTest extends ContractTest {
       Tensor out = f.output(1);
       Tensor lse = f.lse(1);
       Repeats.assertNoAllocation(() -> f.decode.run(0, q, out, lse));
+      try (PagedDecode scored =
+          f.device
+              .attention()
+              .pagedDecode(f.decode.spec().withScores(ScoreReduction.SUM), f.pool)) {
+        scored.update(f.tables(90, 1, 89));
+        Tensor scores = Tensor.wrap(new float[180], 180);
+        Repeats.assertNoAllocation(() -> scored.run(0, q, AttentionBias.NONE, out, lse, scores));
+      }
     }
   }
 }

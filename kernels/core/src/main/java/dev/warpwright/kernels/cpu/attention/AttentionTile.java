@@ -2,7 +2,6 @@ package dev.warpwright.kernels.cpu.attention;
 
 import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PageTables;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -16,35 +15,25 @@ import jdk.incubator.vector.VectorOperators;
  * leaves the column's bits as they are.
  */
 final class AttentionTile {
-  private static final int COLUMNS = SlotKernels.COLUMNS;
-  private static final int CHUNK = SlotKernels.CHUNK;
+  private static final int COLUMNS = LogitTile.COLUMNS;
+  private static final int CHUNK = LogitTile.CHUNK;
 
   private final SlotKernels kernels;
-  private final SlotChunk chunk;
-  private final Masking masking;
-  private final int headDim;
+  private final LogitTile logits;
   private final int paddedDim;
 
-  private final float[] query;
-  private final float[] queries;
-  private final int[] positions;
   private final float[] most;
   private final float[] sums;
   private final float[] outs;
-  private final float[] weights = new float[COLUMNS * CHUNK];
+  private float[] weights = new float[0];
   private int columns;
 
   /** Scratch memory for at most {@code maxColumns} columns. */
   AttentionTile(KvPoolVector pool, Masking masking, int maxColumns) {
     this.kernels = pool.kernels();
-    this.chunk = new SlotChunk(pool);
-    this.masking = masking;
-    this.headDim = pool.spec().headDim();
+    this.logits = new LogitTile(pool, masking, maxColumns);
     this.paddedDim = pool.layout().paddedDim();
-    int padded = (maxColumns + COLUMNS - 1) / COLUMNS * COLUMNS;
-    query = new float[headDim];
-    queries = new float[padded * headDim];
-    positions = new int[padded];
+    int padded = LogitTile.padded(maxColumns);
     most = new float[padded];
     sums = new float[padded * Lanes.BLOCK];
     outs = new float[padded * paddedDim];
@@ -52,85 +41,53 @@ final class AttentionTile {
 
   /** Bytes of the scratch memory. */
   long bytes() {
-    int floats =
-        query.length + queries.length + most.length + sums.length + outs.length + weights.length;
-    return (long) Float.BYTES * floats + (long) Integer.BYTES * positions.length + chunk.bytes();
+    return (long) Float.BYTES * (most.length + sums.length + outs.length) + logits.bytes();
   }
 
   /** Starts {@code count} columns, without slots. */
   void begin(int count) {
     columns = count;
-    int padded = (count + COLUMNS - 1) / COLUMNS * COLUMNS;
+    int padded = LogitTile.padded(count);
     Arrays.fill(most, 0, padded, Float.NEGATIVE_INFINITY);
     Arrays.fill(sums, 0, padded * Lanes.BLOCK, 0);
     Arrays.fill(outs, 0, padded * paddedDim, 0);
-    Arrays.fill(queries, 0, padded * headDim, 0);
+    logits.begin(count);
   }
 
-  /** Sets the query of a column: rotated as {@code token} of the batch and scaled. */
-  void query(
-      int column,
-      MemorySegment q,
-      long from,
-      RopeTable rotation,
-      int token,
-      int position,
-      float scale) {
-    Rows.copy(q, from, query);
-    rotation.rotate(token, query);
-    int at = column / COLUMNS * COLUMNS * headDim + column % COLUMNS;
-    for (int dim = 0; dim < headDim; dim++) {
-      queries[at + dim * COLUMNS] = query[dim] * scale * kernels.queryScale();
-    }
-    positions[column] = position;
+  /** Where the queries of the columns are set. */
+  LogitTile logits() {
+    return logits;
   }
 
-  /** Adds the slots {@code from} (inclusive) to {@code to} (exclusive) of a row to all columns. */
-  void attend(PageTables batch, int row, int from, int to) {
-    int first = positions[0];
-    int last = positions[columns - 1];
-    for (int column = columns; column % COLUMNS != 0; column++) {
-      positions[column] = last;
-    }
+  /**
+   * Adds the slots {@code from} (inclusive) to {@code to} (exclusive) of a row to all columns.
+   *
+   * @param scores keeps the logits
+   * @param split what the slots are to {@code scores}
+   */
+  void attend(PageTables batch, int row, int from, int to, DecodeScores scores, int split) {
     for (int slot = from; slot < to; slot += CHUNK) {
-      chunk.load(batch, row, slot, Math.min(CHUNK, to - slot));
-      // Positions rise with the columns, so the outermost decide for all.
-      if (chunk.leastPosition() > upper(last) || chunk.mostPosition() < lower(first)) {
+      int count = Math.min(CHUNK, to - slot);
+      if (!logits.open(batch, row, slot, count)) {
+        scores.keepHidden(split, slot - from, count);
         continue;
       }
-      chunk.open();
-      boolean masked = chunk.mostPosition() > upper(first) || chunk.leastPosition() < lower(last);
       for (int column = 0; column < columns; column += COLUMNS) {
-        chunk.scores(queries, column * headDim, weights);
+        weights = logits.compute(column);
         for (int i = 0; i < COLUMNS; i++) {
-          soften(column + i, i * CHUNK, masked);
+          if (column + i < columns) {
+            scores.keep(split, column + i, slot - from, weights, i * CHUNK, count);
+          }
+          soften(column + i, i * CHUNK);
         }
-        chunk.accumulate(weights, outs, column * paddedDim);
+        logits.chunk().accumulate(weights, outs, column * paddedDim);
       }
     }
   }
 
-  private int upper(int position) {
-    return masking.causal() ? position : Integer.MAX_VALUE - 1;
-  }
-
-  private int lower(int position) {
-    return masking.window() < 0 ? Integer.MIN_VALUE : position - masking.window();
-  }
-
-  /** Makes weights of the scores of one column, and rescales what it has so far. */
-  private void soften(int column, int at, boolean masked) {
-    int slots = chunk.paddedSlots();
-    float scoreScale = chunk.scoreScale();
-    if (scoreScale != 1) {
-      scale(at, slots, scoreScale);
-    }
-    if (masking.softCap() != 0) {
-      cap(at, slots, masking.softCap());
-    }
-    if (masked || slots != chunk.slots()) {
-      hide(at, slots, lower(positions[column]), upper(positions[column]));
-    }
+  /** Makes weights of the logits of one column, and rescales what it has so far. */
+  private void soften(int column, int at) {
+    int slots = logits.chunk().paddedSlots();
     FloatVector largest = FloatVector.broadcast(Lanes.F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < slots; i += Lanes.COUNT) {
       largest = largest.max(FloatVector.fromArray(Lanes.F, weights, at + i));
@@ -151,28 +108,6 @@ final class AttentionTile {
       w.mul(weightScale).intoArray(weights, at + i);
       int sum = column * Lanes.BLOCK + i % Lanes.BLOCK;
       FloatVector.fromArray(Lanes.F, sums, sum).add(w).intoArray(sums, sum);
-    }
-  }
-
-  private void scale(int at, int slots, float factor) {
-    for (int i = at; i < at + slots; i += Lanes.COUNT) {
-      FloatVector.fromArray(Lanes.F, weights, i).mul(factor).intoArray(weights, i);
-    }
-  }
-
-  private void cap(int at, int slots, float cap) {
-    for (int i = at; i < at + slots; i += Lanes.COUNT) {
-      SoftCap.apply(FloatVector.fromArray(Lanes.F, weights, i), cap).intoArray(weights, i);
-    }
-  }
-
-  /** Gives −∞ to slots outside the given positions; those behind the end have an impossible one. */
-  private void hide(int at, int slots, int lower, int upper) {
-    int[] keyPositions = chunk.positions();
-    for (int i = 0; i < slots; i++) {
-      if (keyPositions[i] > upper || keyPositions[i] < lower) {
-        weights[at + i] = Float.NEGATIVE_INFINITY;
-      }
     }
   }
 

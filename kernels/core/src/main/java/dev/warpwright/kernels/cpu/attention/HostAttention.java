@@ -9,7 +9,6 @@ import dev.warpwright.kernels.UnsupportedKernelException;
 import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.AttentionKernels;
 import dev.warpwright.kernels.attention.KvPoolSpec;
-import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.RmsNormSpec;
@@ -32,20 +31,10 @@ abstract class HostAttention extends HostFamily implements AttentionKernels {
     return switch (spec) {
       case RmsNormSpec norm -> Support.yes();
       case AppendKvSpec append -> support(append.pool());
-      case PagedDecodeSpec decode -> support(decode.pool(), decode.masking());
-      case PagedPrefillSpec prefill -> support(prefill.pool(), prefill.masking());
+      case PagedDecodeSpec decode -> support(decode.pool());
+      case PagedPrefillSpec prefill -> support(prefill.pool());
       default -> Support.no("not an attention kernel");
     };
-  }
-
-  private Support support(KvPoolSpec pool, Masking masking) {
-    if (masking.alibi()) {
-      return Support.no("not built yet: ALiBi");
-    }
-    if (masking.sinkLogits()) {
-      return Support.no("not built yet: sink logits");
-    }
-    return support(pool);
   }
 
   private Support support(KvPoolSpec pool) {

@@ -2,10 +2,12 @@ package dev.warpwright.kernels.cpu.attention;
 
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.WorkerPool;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
+import dev.warpwright.kernels.attention.ScoreReduction;
 import dev.warpwright.kernels.cpu.HostDevice;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -24,6 +26,7 @@ final class PagedDecodeVector extends PagedDecode {
   private final AttentionTile[] tiles;
   private final float[][] sums;
   private final RopeTable rotation;
+  private final DecodeScores scores;
   private final int group;
   private final int paddedDim;
 
@@ -35,20 +38,31 @@ final class PagedDecodeVector extends PagedDecode {
   private float[] mosts = new float[0];
   private float[] totals = new float[0];
 
+  // What the rows of the layer give, a column at a time, kept for the scores.
+  private float[] rowMosts = new float[0];
+  private float[] rowTotals = new float[0];
+
   // The arguments of the run that is under way: fields, so that a run makes no closure.
   private final WorkerPool.ChunkTask attend = this::attend;
   private final WorkerPool.ChunkTask merge = this::merge;
+  private final WorkerPool.ChunkTask writeScores = this::writeScores;
   private PageTables batch = new PageTables(1, 1, 1);
   private int layer;
+  private AttentionBias bias = AttentionBias.NONE;
   private MemorySegment q = MemorySegment.NULL;
   private MemorySegment out = MemorySegment.NULL;
   private MemorySegment lse = MemorySegment.NULL;
+  private MemorySegment scoresOut = MemorySegment.NULL;
 
   PagedDecodeVector(HostDevice device, PagedDecodeSpec spec, KvPool pool) {
     super(device, spec, pool, 0);
     workers = device.pool();
     rotation = new RopeTable(spec.rope());
     group = spec.heads().group();
+    scores =
+        spec.scores() == ScoreReduction.NONE
+            ? DecodeScores.none()
+            : new DecodeScores(group, spec.scores().factor(group));
     paddedDim = ((KvPoolVector) pool).layout().paddedDim();
     tiles = new AttentionTile[workers.threads()];
     for (int i = 0; i < tiles.length; i++) {
@@ -63,7 +77,9 @@ final class PagedDecodeVector extends PagedDecode {
     return workers.threads() * (tiles[0].bytes() + (long) Float.BYTES * paddedDim)
         + rotation.bytes()
         + (long) Integer.BYTES * firstSplit.length
-        + perSplit * outs.length;
+        + perSplit * outs.length
+        + (long) Float.BYTES * (rowMosts.length + rowTotals.length)
+        + scores.bytes();
   }
 
   @Override
@@ -88,19 +104,36 @@ final class PagedDecodeVector extends PagedDecode {
       mosts = new float[most * group];
       totals = new float[most * group];
     }
+    scores.reserve(most, Math.min(SPLIT, next.maxLength()));
+    if (rowMosts.length < layerRows * group) {
+      rowMosts = new float[layerRows * group];
+      rowTotals = new float[layerRows * group];
+    }
     workspaceIs(bytes());
   }
 
   @Override
   protected void execute(
-      PageTables step, int ofLayer, Tensor queries, Tensor outputs, @Nullable Tensor lses) {
+      PageTables step,
+      int ofLayer,
+      Tensor queries,
+      AttentionBias ofBias,
+      Tensor outputs,
+      @Nullable Tensor lses,
+      @Nullable Tensor toScores) {
     batch = step;
     layer = ofLayer;
+    bias = ofBias;
     q = queries.segment();
     out = outputs.segment();
     lse = lses == null ? MemorySegment.NULL : lses.segment();
-    workers.run(firstSplit[layerRow() + layerRows()] - firstSplit[layerRow()], attend);
+    int splits = firstSplit[layerRow() + layerRows()] - firstSplit[layerRow()];
+    workers.run(splits, attend);
     workers.run(layerRows(), merge);
+    if (toScores != null) {
+      scoresOut = toScores.segment();
+      workers.run(splits, writeScores);
+    }
   }
 
   private int layerRows() {
@@ -119,17 +152,19 @@ final class PagedDecodeVector extends PagedDecode {
     AttentionTile tile = tiles[worker];
     tile.begin(group);
     for (int column = 0; column < group; column++) {
-      tile.query(
-          column,
-          q,
-          entry(request, kvHead, column) * heads().headDim() * Float.BYTES,
-          rotation,
-          request,
-          batch.firstPosition(request),
-          spec().scale());
+      tile.logits()
+          .query(
+              column,
+              q,
+              entry(request, kvHead, column) * heads().headDim() * Float.BYTES,
+              rotation,
+              request,
+              batch.firstPosition(request),
+              spec().scale(),
+              Biases.slope(bias, kvHead * group + column));
     }
     int from = (split - firstSplit[row]) * SPLIT;
-    tile.attend(batch, row, from, Math.min(batch.length(row), from + SPLIT));
+    tile.attend(batch, row, from, Math.min(batch.length(row), from + SPLIT), scores, chunk);
     System.arraycopy(tile.outs(), 0, outs[chunk], 0, group * paddedDim);
     for (int column = 0; column < group; column++) {
       mosts[chunk * group + column] = tile.most(column);
@@ -157,18 +192,32 @@ final class PagedDecodeVector extends PagedDecode {
           sum[dim] += weight * outs[split][column * paddedDim + dim];
         }
       }
+      int kvHead = chunk % heads().kvHeads();
+      float sink = Biases.sink(bias, kvHead * group + column);
+      rowMosts[chunk * group + column] = most;
+      rowTotals[chunk * group + column] = (float) SoftmaxState.denominator(most, total, sink);
       SoftmaxState.write(
           most,
           total,
+          sink,
           sum,
           0,
           tiles[worker].kernels(),
           tiles[worker].outScale(),
           heads().headDim(),
-          entry(chunk / heads().kvHeads(), chunk % heads().kvHeads(), column),
+          entry(chunk / heads().kvHeads(), kvHead, column),
           out,
           lse);
     }
+  }
+
+  private void writeScores(int chunk, int worker) {
+    int split = firstSplit[layerRow()] + chunk;
+    int row = RowSearch.last(firstSplit, layerRow(), layerRow() + layerRows(), split);
+    int from = (split - firstSplit[row]) * SPLIT;
+    int slots = Math.min(SPLIT, batch.length(row) - from);
+    int at = (row - layerRow()) * group;
+    scores.write(chunk, slots, rowMosts, rowTotals, at, scoresOut, batch.slotStart(row) + from);
   }
 
   /** Number of a (request, query head). */

@@ -2,6 +2,7 @@ package dev.warpwright.kernels.cpu.attention;
 
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedPrefill;
@@ -26,7 +27,8 @@ final class PagedPrefillReference extends PagedPrefill {
   }
 
   @Override
-  protected void execute(PageTables batch, int layer, Tensor q, Tensor out, @Nullable Tensor lse) {
+  protected void execute(
+      PageTables batch, int layer, Tensor q, AttentionBias bias, Tensor out, @Nullable Tensor lse) {
     int queryHeads = heads().queryHeads();
     for (int request = 0; request < batch.requests(); request++) {
       for (int i = 0; i < batch.newTokens(request); i++) {
@@ -36,6 +38,8 @@ final class PagedPrefillReference extends PagedPrefill {
               batch.rowOf(layer, request, head / heads().group()),
               batch.firstPosition(request) + i,
               (batch.tokenStart(request) + (long) i) * queryHeads + head,
+              Biases.slope(bias, head),
+              Biases.sink(bias, head),
               q,
               out,
               lse);

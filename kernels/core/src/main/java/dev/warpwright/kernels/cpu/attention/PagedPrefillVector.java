@@ -2,6 +2,7 @@ package dev.warpwright.kernels.cpu.attention;
 
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.WorkerPool;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedPrefill;
@@ -18,6 +19,7 @@ final class PagedPrefillVector extends PagedPrefill {
   private final WorkerPool workers;
   private final AttentionTile[] tiles;
   private final RopeTable rotation;
+  private final DecodeScores noScores = DecodeScores.none();
   private final int tileTokens;
   private int[] firstTile = new int[1];
 
@@ -25,6 +27,7 @@ final class PagedPrefillVector extends PagedPrefill {
   private final WorkerPool.ChunkTask attend = this::attend;
   private PageTables batch = new PageTables(1, 1, 1);
   private int layer;
+  private AttentionBias bias = AttentionBias.NONE;
   private MemorySegment q = MemorySegment.NULL;
   private MemorySegment out = MemorySegment.NULL;
   private MemorySegment lse = MemorySegment.NULL;
@@ -63,9 +66,15 @@ final class PagedPrefillVector extends PagedPrefill {
 
   @Override
   protected void execute(
-      PageTables step, int ofLayer, Tensor queries, Tensor outs, @Nullable Tensor lses) {
+      PageTables step,
+      int ofLayer,
+      Tensor queries,
+      AttentionBias ofBias,
+      Tensor outs,
+      @Nullable Tensor lses) {
     batch = step;
     layer = ofLayer;
+    bias = ofBias;
     q = queries.segment();
     out = outs.segment();
     lse = lses == null ? MemorySegment.NULL : lses.segment();
@@ -84,22 +93,25 @@ final class PagedPrefillVector extends PagedPrefill {
     for (int column = 0; column < tokens * group; column++) {
       int inRequest = firstToken + column / group;
       int token = batch.tokenStart(request) + inRequest;
-      tile.query(
-          column,
-          q,
-          entry(token, kvHead, column % group) * heads().headDim() * Float.BYTES,
-          rotation,
-          token,
-          batch.firstPosition(request) + inRequest,
-          spec().scale());
+      tile.logits()
+          .query(
+              column,
+              q,
+              entry(token, kvHead, column % group) * heads().headDim() * Float.BYTES,
+              rotation,
+              token,
+              batch.firstPosition(request) + inRequest,
+              spec().scale(),
+              Biases.slope(bias, kvHead * group + column % group));
     }
     int row = batch.rowOf(layer, request, kvHead);
-    tile.attend(batch, row, 0, batch.length(row));
+    tile.attend(batch, row, 0, batch.length(row), noScores, 0);
     for (int column = 0; column < tokens * group; column++) {
       int token = batch.tokenStart(request) + firstToken + column / group;
       SoftmaxState.write(
           tile.most(column),
           tile.sum(column),
+          Biases.sink(bias, kvHead * group + column % group),
           tile.outs(),
           tile.outAt(column),
           tile.kernels(),

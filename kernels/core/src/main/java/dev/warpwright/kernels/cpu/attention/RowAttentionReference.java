@@ -15,6 +15,7 @@ final class RowAttentionReference {
   private final Masking masking;
   private final double[] query;
   private double[] weights = new double[0];
+  private double sum;
 
   RowAttentionReference(KvPoolReference pool, Rope rope, float scale, Masking masking) {
     this.pool = pool;
@@ -39,12 +40,17 @@ final class RowAttentionReference {
   /**
    * Computes entry {@code index} of {@code out} and {@code lse}, both counted in (token, query
    * head), from the same entry of {@code q}, the slots of {@code row}, and the query's position.
+   *
+   * @param slope of ALiBi, 0 for none
+   * @param sink a logit that enters the denominator, −∞ for none
    */
   void attend(
       PageTables batch,
       int row,
       int position,
       long index,
+      double slope,
+      double sink,
       Tensor q,
       Tensor out,
       @Nullable Tensor lse) {
@@ -53,37 +59,44 @@ final class RowAttentionReference {
     }
     Rotation.rotate(rope, position, query);
     int length = batch.length(row);
-    double most = Double.NEGATIVE_INFINITY;
+    double most = sink;
     for (int slot = 0; slot < length; slot++) {
-      weights[slot] = logit(page(batch, row, slot), slot % batch.pageSize(), position);
+      weights[slot] = logit(page(batch, row, slot), slot % batch.pageSize(), position, slope);
       most = Math.max(most, weights[slot]);
     }
     boolean empty = most == Double.NEGATIVE_INFINITY;
-    double sum = 0;
-    for (int slot = 0; slot < length && !empty; slot++) {
-      weights[slot] = Math.exp(weights[slot] - most);
+    sum = empty ? 1 : Math.exp(sink - most);
+    for (int slot = 0; slot < length; slot++) {
+      // A masked weight is 0 even where the largest logit is no number.
+      boolean masked = weights[slot] == Double.NEGATIVE_INFINITY;
+      weights[slot] = masked ? 0 : Math.exp(weights[slot] - most);
       sum += weights[slot];
     }
     for (int dim = 0; dim < query.length; dim++) {
       double value = 0;
-      for (int slot = 0; slot < length && !empty; slot++) {
+      for (int slot = 0; slot < length; slot++) {
         // A masked value must not even be multiplied: 0 times an infinity is not 0.
         if (weights[slot] != 0) {
           value += weights[slot] * pool.value(page(batch, row, slot), slot % batch.pageSize(), dim);
         }
       }
-      out.setFloat(index * query.length + dim, empty ? 0 : (float) (value / sum));
+      out.setFloat(index * query.length + dim, (float) (value / sum));
     }
     if (lse != null) {
       lse.setFloat(index, empty ? Float.NEGATIVE_INFINITY : (float) (most + Math.log(sum)));
     }
   }
 
+  /** exp(logit − lse) of a slot of the row that was attended to last; 0 where it is masked. */
+  double score(int slot) {
+    return weights[slot] / sum;
+  }
+
   private static int page(PageTables batch, int row, int slot) {
     return batch.page(row, slot / batch.pageSize());
   }
 
-  private double logit(int page, int slot, int position) {
+  private double logit(int page, int slot, int position, double slope) {
     int keyPosition = pool.position(page, slot);
     boolean future = masking.causal() && keyPosition > position;
     boolean past = masking.window() >= 0 && keyPosition < (long) position - masking.window();
@@ -95,8 +108,8 @@ final class RowAttentionReference {
       sum += query[dim] * pool.key(page, slot, dim);
     }
     double logit = scale * sum;
-    return masking.softCap() == 0
-        ? logit
-        : masking.softCap() * Math.tanh(logit / masking.softCap());
+    double capped =
+        masking.softCap() == 0 ? logit : masking.softCap() * Math.tanh(logit / masking.softCap());
+    return capped + slope * (keyPosition - (long) position);
   }
 }

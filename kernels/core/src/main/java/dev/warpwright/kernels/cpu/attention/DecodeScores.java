@@ -1,0 +1,100 @@
+package dev.warpwright.kernels.cpu.attention;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Scores of the keys of a decode step. While a split is attended to, its logits are kept; when
+ * denominators of whole rows are known, they become scores, summed over the group in the order of
+ * its heads.
+ */
+final class DecodeScores {
+  private final int group;
+  private final float factor;
+
+  /** Logits of each split of a layer: {@code [group, stride]}. */
+  private float[][] logits = new float[0][];
+
+  /**
+   * Scores of groups of {@code group} query heads, multiplied with {@code factor}; none are kept
+   * when it is 0.
+   */
+  DecodeScores(int group, float factor) {
+    this.group = group;
+    this.factor = factor;
+  }
+
+  /** Keeps nothing. */
+  static DecodeScores none() {
+    return new DecodeScores(0, 0);
+  }
+
+  /** Bytes of the kept logits. */
+  long bytes() {
+    long floats = 0;
+    for (float[] split : logits) {
+      floats += split.length;
+    }
+    return Float.BYTES * floats;
+  }
+
+  /** Makes room for splits whose longest has {@code slots} slots. */
+  void reserve(int splits, int slots) {
+    if (factor == 0) {
+      return;
+    }
+    int stride = (slots + SlotKernels.CHUNK - 1) / SlotKernels.CHUNK * SlotKernels.CHUNK;
+    if (logits.length < splits || (splits > 0 && logits[0].length < group * stride)) {
+      logits = new float[Math.max(splits, logits.length)][group * stride];
+    }
+  }
+
+  /** Keeps logits of one column of a split: {@code count} from {@code at} on of {@code from}. */
+  void keep(int split, int column, int slot, float[] from, int at, int count) {
+    if (factor != 0) {
+      System.arraycopy(from, at, logits[split], column * stride(split) + slot, count);
+    }
+  }
+
+  /** Keeps that no column sees {@code count} slots of a split. */
+  void keepHidden(int split, int slot, int count) {
+    for (int column = 0; column < group && factor != 0; column++) {
+      int at = column * stride(split) + slot;
+      Arrays.fill(logits[split], at, at + count, Float.NEGATIVE_INFINITY);
+    }
+  }
+
+  private int stride(int split) {
+    return logits[split].length / group;
+  }
+
+  /**
+   * Writes the scores of one split.
+   *
+   * @param slots slots of the split
+   * @param most the largest logit of the row for each column, from {@code at} on
+   * @param sums Σ exp(logit − most) of the row, sinks included
+   * @param scores all scores of the layer
+   * @param first where those of the split begin
+   */
+  void write(
+      int split, int slots, float[] most, float[] sums, int at, MemorySegment scores, long first) {
+    float[] kept = logits[split];
+    for (int slot = 0; slot < slots; slot += Lanes.COUNT) {
+      FloatVector total = FloatVector.zero(Lanes.F);
+      for (int column = 0; column < group; column++) {
+        FloatVector logit = FloatVector.fromArray(Lanes.F, kept, column * stride(split) + slot);
+        FloatVector p = Exp.exp(logit.sub(most[at + column])).div(sums[at + column]);
+        // A masked score is 0 even where the largest logit is no number.
+        total = total.add(p.blend(0, logit.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY)));
+      }
+      // The first column's logits of these slots have been read: scores take their place.
+      total.mul(factor).intoArray(kept, slot);
+    }
+    MemorySegment.copy(
+        kept, 0, scores, ValueLayout.JAVA_FLOAT_UNALIGNED, first * Float.BYTES, slots);
+  }
+}
