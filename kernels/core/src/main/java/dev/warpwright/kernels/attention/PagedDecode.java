@@ -102,17 +102,7 @@ public abstract class PagedDecode extends BatchPlan {
         Checks.disjoint("lse", lse, "out", out);
       }
       requireBias(spec.masking(), bias, out, lse);
-      if (spec.scores() == ScoreReduction.NONE) {
-        Checks.that(scores == null, "scores", scores, "null: the spec asks for none");
-      } else {
-        requireOutput("scores", Checks.notNull("scores", scores), DType.F32, batch.slots(layer));
-        Checks.disjoint("scores", scores, "q", q);
-        Checks.disjoint("scores", scores, "out", out);
-        if (lse != null) {
-          Checks.disjoint("scores", scores, "lse", lse);
-        }
-        requireApart(bias, "scores", scores);
-      }
+      requireScores(batch.slots(layer), scores, q, bias, out, lse);
       if (batch.requests() > 0) {
         execute(batch, layer, q, bias, out, lse, scores);
       }
@@ -120,6 +110,27 @@ public abstract class PagedDecode extends BatchPlan {
     } finally {
       end();
     }
+  }
+
+  private void requireScores(
+      long slots,
+      @Nullable Tensor scores,
+      Tensor q,
+      AttentionBias bias,
+      Tensor out,
+      @Nullable Tensor lse) {
+    if (spec.scores() == ScoreReduction.NONE) {
+      Checks.that(scores == null, "scores", scores, "null: the spec asks for none");
+      return;
+    }
+    Tensor given = Checks.notNull("scores", scores);
+    requireOutput("scores", given, DType.F32, slots);
+    Checks.disjoint("scores", given, "q", q);
+    Checks.disjoint("scores", given, "out", out);
+    if (lse != null) {
+      Checks.disjoint("scores", given, "lse", lse);
+    }
+    requireApart(bias, "scores", given);
   }
 
   /** Computes; all arguments are checked and there is at least one request. */
