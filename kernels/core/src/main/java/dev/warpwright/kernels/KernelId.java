@@ -14,6 +14,14 @@ public enum KernelId {
   PAGED_DECODE(KernelFamily.ATTENTION, "pagedDecode"),
   /** Attention of several query tokens a request over paged keys and values. */
   PAGED_PREFILL(KernelFamily.ATTENTION, "pagedPrefill"),
+  /** Statistics of what the last queries of a prefill think of each key. */
+  WINDOW_SCORES(KernelFamily.ATTENTION, "windowScores"),
+  /** Collection of scores beside the slots. */
+  SCORE_ACCUMULATE(KernelFamily.ATTENTION, "scoreAccumulate"),
+  /** Choice of the slots that are kept. */
+  SELECT_TOKENS(KernelFamily.ATTENTION, "selectTokens"),
+  /** Move of kept slots to the beginning of their rows. */
+  COMPACT_KV(KernelFamily.ATTENTION, "compactKv"),
   /** Product with a dense matrix. */
   MATMUL(KernelFamily.SPARSE, "matmul"),
   /** Product with a dense 4-bit matrix. */

@@ -7,7 +7,8 @@ import dev.warpwright.kernels.Tensor;
 /**
  * Stores the keys and values of new tokens in their slots and notes their logical positions. Keys
  * are rotated by {@link Rope} at the token's position first, in F32, then keys and values are
- * rounded to the pool's element type.
+ * rounded to the pool's element type. The numbers of every {@link SlotArray} of the pool get their
+ * initial value in these slots.
  */
 public abstract class AppendKv extends BatchPlan {
   private final AppendKvSpec spec;

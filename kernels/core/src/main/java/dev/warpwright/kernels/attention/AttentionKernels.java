@@ -1,10 +1,15 @@
 package dev.warpwright.kernels.attention;
 
+import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.KernelSpec;
+import dev.warpwright.kernels.UnsupportedKernelException;
+
 /**
  * The attention family: makes pools of key/value pages and plans over them.
  *
- * <p>All methods throw {@link dev.warpwright.kernels.UnsupportedKernelException} where {@link
- * dev.warpwright.kernels.KernelDevice#support} says no.
+ * <p>All methods throw {@link UnsupportedKernelException} where {@link KernelDevice#support} says
+ * no.
  */
 public interface AttentionKernels {
   /** Allocates a pool of head pages. The caller closes it. */
@@ -21,4 +26,30 @@ public interface AttentionKernels {
 
   /** Plans attention of several query tokens a request. */
   PagedPrefill pagedPrefill(PagedPrefillSpec spec, KvPool pool);
+
+  /** Plans statistics of what the last queries of a prefill think of each key. */
+  default WindowScores windowScores(WindowScoresSpec spec, KvPool pool) {
+    throw notOffered(spec, pool);
+  }
+
+  /** Plans the collection of scores in {@code array}, which is attached to {@code pool}. */
+  default ScoreAccumulate scoreAccumulate(ScoreAccumulateSpec spec, KvPool pool, SlotArray array) {
+    throw notOffered(spec, pool);
+  }
+
+  /** Plans the choice of the slots that are kept. */
+  default SelectTokens selectTokens(SelectTokensSpec spec, KvPool pool) {
+    throw notOffered(spec, pool);
+  }
+
+  /** Plans the move of kept slots to the beginning of their rows. */
+  default CompactKv compactKv(CompactKvSpec spec, KvPool pool) {
+    throw notOffered(spec, pool);
+  }
+
+  private static UnsupportedKernelException notOffered(KernelSpec spec, KvPool pool) {
+    KernelDevice device = Checks.notNull("pool", pool).device();
+    return new UnsupportedKernelException(
+        device.place(), spec.kernel(), device.support(spec).reason());
+  }
 }

@@ -112,13 +112,18 @@ public abstract class BatchPlan extends KernelPlan {
    */
   protected final void requireBias(
       Masking masking, AttentionBias bias, Tensor out, @Nullable Tensor lse) {
-    Checks.notNull("bias", bias);
-    requirePart("bias.slopes", masking.alibi(), bias.slopes());
-    requirePart("bias.sinkLogits", masking.sinkLogits(), bias.sinkLogits());
+    requireBias(masking, bias);
     requireApart(bias, "out", out);
     if (lse != null) {
       requireApart(bias, "lse", lse);
     }
+  }
+
+  /** Refuses biases that the masking does not ask for, and the lack of those it does. */
+  protected final void requireBias(Masking masking, AttentionBias bias) {
+    Checks.notNull("bias", bias);
+    requirePart("bias.slopes", masking.alibi(), bias.slopes());
+    requirePart("bias.sinkLogits", masking.sinkLogits(), bias.sinkLogits());
   }
 
   private void requirePart(String argument, boolean needed, @Nullable Tensor part) {

@@ -21,6 +21,11 @@ public record Heads(int layers, int queryHeads, int kvHeads, int headDim) {
     Checks.multipleOf("headDim", headDim, 8);
   }
 
+  /** Refuses a pool for heads of another dimension. */
+  void require(KvPoolSpec pool) {
+    Checks.that(pool.headDim() == headDim, "pool.headDim", pool.headDim(), "the heads' " + headDim);
+  }
+
   /** Query heads that share one kv head. */
   public int group() {
     return queryHeads / kvHeads;

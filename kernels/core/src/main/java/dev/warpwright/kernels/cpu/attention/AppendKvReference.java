@@ -50,6 +50,7 @@ final class AppendKvReference extends AppendKv {
       pages.put(page, slot, dim, (float) key[dim], v.getFloat(from + dim));
     }
     pages.putPosition(page, slot, position);
+    SlotNumbers.reset(pages, page, slot);
   }
 
   @Override

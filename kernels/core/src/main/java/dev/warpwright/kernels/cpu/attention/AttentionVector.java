@@ -3,6 +3,8 @@ package dev.warpwright.kernels.cpu.attention;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
+import dev.warpwright.kernels.attention.CompactKv;
+import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
@@ -11,6 +13,13 @@ import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.RmsNorm;
 import dev.warpwright.kernels.attention.RmsNormSpec;
+import dev.warpwright.kernels.attention.ScoreAccumulate;
+import dev.warpwright.kernels.attention.ScoreAccumulateSpec;
+import dev.warpwright.kernels.attention.SelectTokens;
+import dev.warpwright.kernels.attention.SelectTokensSpec;
+import dev.warpwright.kernels.attention.SlotArray;
+import dev.warpwright.kernels.attention.WindowScores;
+import dev.warpwright.kernels.attention.WindowScoresSpec;
 import dev.warpwright.kernels.cpu.HostDevice;
 
 /** The attention kernels, on the Vector API. */
@@ -48,5 +57,29 @@ public final class AttentionVector extends HostAttention {
   public PagedPrefill pagedPrefill(PagedPrefillSpec spec, KvPool pool) {
     require(spec);
     return new PagedPrefillVector(device(), spec, pool);
+  }
+
+  @Override
+  public WindowScores windowScores(WindowScoresSpec spec, KvPool pool) {
+    require(spec);
+    return new WindowScoresVector(device(), spec, pool);
+  }
+
+  @Override
+  public ScoreAccumulate scoreAccumulate(ScoreAccumulateSpec spec, KvPool pool, SlotArray array) {
+    require(spec);
+    return new ScoreAccumulateVector(device(), spec, pool, array);
+  }
+
+  @Override
+  public SelectTokens selectTokens(SelectTokensSpec spec, KvPool pool) {
+    require(spec);
+    return new SelectTokensVector(device(), spec, pool);
+  }
+
+  @Override
+  public CompactKv compactKv(CompactKvSpec spec, KvPool pool) {
+    require(spec);
+    return new CompactKvVector(device(), spec, pool);
   }
 }

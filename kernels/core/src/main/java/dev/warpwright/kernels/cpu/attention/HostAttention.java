@@ -8,10 +8,14 @@ import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.UnsupportedKernelException;
 import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.AttentionKernels;
+import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.RmsNormSpec;
+import dev.warpwright.kernels.attention.ScoreAccumulateSpec;
+import dev.warpwright.kernels.attention.SelectTokensSpec;
+import dev.warpwright.kernels.attention.WindowScoresSpec;
 import dev.warpwright.kernels.cpu.HostDevice;
 import dev.warpwright.kernels.cpu.HostFamily;
 import java.util.List;
@@ -33,6 +37,10 @@ abstract class HostAttention extends HostFamily implements AttentionKernels {
       case AppendKvSpec append -> support(append.pool());
       case PagedDecodeSpec decode -> support(decode.pool());
       case PagedPrefillSpec prefill -> support(prefill.pool());
+      case WindowScoresSpec window -> support(window.pool());
+      case ScoreAccumulateSpec accumulate -> support(accumulate.pool());
+      case SelectTokensSpec select -> support(select.pool());
+      case CompactKvSpec compact -> support(compact.pool());
       default -> Support.no("not an attention kernel");
     };
   }

@@ -2,6 +2,7 @@ package dev.warpwright.kernels.cpu.attention;
 
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
@@ -52,6 +53,20 @@ final class KvPoolReference extends KvPool {
   /** Stores the logical position of the token in a slot of a page. */
   void putPosition(int page, int slot, int position) {
     positions.setInt((long) page * spec().pageSize() + slot, position);
+  }
+
+  @Override
+  protected Support keepsArrays() {
+    return Support.yes();
+  }
+
+  /** Copies a slot, its position and the numbers beside it. */
+  void copySlot(int fromPage, int fromSlot, int toPage, int toSlot) {
+    for (int dim = 0; dim < spec().headDim(); dim++) {
+      put(toPage, toSlot, dim, key(fromPage, fromSlot, dim), value(fromPage, fromSlot, dim));
+    }
+    putPosition(toPage, toSlot, position(fromPage, fromSlot));
+    SlotNumbers.copy(this, fromPage, fromSlot, toPage, toSlot);
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.warpwright.kernels.cpu.attention;
 
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
@@ -48,6 +49,11 @@ final class KvPoolVector extends KvPool {
     return kernels;
   }
 
+  /** Logical position of the token in a slot of a page. */
+  int position(int page, int slot) {
+    return pages.get(ValueLayout.JAVA_INT, layout.position(page, slot));
+  }
+
   /** All pages. */
   MemorySegment pages() {
     return pages;
@@ -71,12 +77,46 @@ final class KvPoolVector extends KvPool {
           ValueLayout.JAVA_INT, valueAt + (long) word * KvLayout.WORD, kernels.word(value, word));
     }
     pages.set(ValueLayout.JAVA_INT, layout.position(page, slot), position);
+    SlotNumbers.reset(this, page, slot);
     float most = 0;
     for (int dim = 0; dim < spec().headDim(); dim++) {
       most = Math.max(most, Math.max(Math.abs(key[dim]), Math.abs(value[dim])));
     }
     if (!(most < kernels.overflow())) {
       wild[page] = true;
+    }
+  }
+
+  @Override
+  protected Support keepsArrays() {
+    return Support.yes();
+  }
+
+  /** Copies a slot, its position and the numbers beside it. */
+  void copySlot(int fromPage, int fromSlot, int toPage, int toSlot) {
+    long key = layout.key(fromPage, fromSlot);
+    long toKey = layout.key(toPage, toSlot);
+    for (int word = 0; word < layout.words(); word++) {
+      long at = (long) word * layout.keyStride();
+      pages.set(ValueLayout.JAVA_INT, toKey + at, pages.get(ValueLayout.JAVA_INT, key + at));
+    }
+    MemorySegment.copy(
+        pages,
+        layout.value(fromPage, fromSlot),
+        pages,
+        layout.value(toPage, toSlot),
+        layout.rowBytes());
+    pages.set(ValueLayout.JAVA_INT, layout.position(toPage, toSlot), position(fromPage, fromSlot));
+    wild[toPage] |= wild[fromPage];
+    SlotNumbers.copy(this, fromPage, fromSlot, toPage, toSlot);
+  }
+
+  @Override
+  protected void doCopy(int[] from, int[] to) {
+    for (int i = 0; i < from.length; i++) {
+      MemorySegment.copy(
+          pages, layout.position(from[i], 0), pages, layout.position(to[i], 0), layout.pageBytes());
+      wild[to[i]] = wild[from[i]];
     }
   }
 

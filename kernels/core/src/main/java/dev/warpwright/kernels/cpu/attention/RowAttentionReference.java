@@ -54,10 +54,7 @@ final class RowAttentionReference {
       Tensor q,
       Tensor out,
       @Nullable Tensor lse) {
-    for (int dim = 0; dim < query.length; dim++) {
-      query[dim] = q.getFloat(index * query.length + dim);
-    }
-    Rotation.rotate(rope, position, query);
+    readQuery(q, index, position);
     int length = batch.length(row);
     double most = sink;
     for (int slot = 0; slot < length; slot++) {
@@ -90,6 +87,19 @@ final class RowAttentionReference {
   /** exp(logit − lse) of a slot of the row that was attended to last; 0 where it is masked. */
   double score(int slot) {
     return weights[slot] / sum;
+  }
+
+  /** The logit of one slot for the query that was read last; −∞ where it is masked. */
+  double logit(PageTables batch, int row, int slot, int position, double slope) {
+    return logit(page(batch, row, slot), slot % batch.pageSize(), position, slope);
+  }
+
+  /** Reads entry {@code index} of {@code q}, counted in (token, query head), and rotates it. */
+  void readQuery(Tensor q, long index, int position) {
+    for (int dim = 0; dim < query.length; dim++) {
+      query[dim] = q.getFloat(index * query.length + dim);
+    }
+    Rotation.rotate(rope, position, query);
   }
 
   private static int page(PageTables batch, int row, int slot) {
