@@ -119,6 +119,20 @@ public final class Checks {
     }
   }
 
+  /** The same for rank 4. */
+  public static void tensor(
+      String argument, @Nullable Tensor tensor, DType dtype, long d0, long d1, long d2, long d3) {
+    Tensor given = notNull(argument, tensor);
+    if (given.dtype() != dtype
+        || given.rank() != 4
+        || given.size(0) != d0
+        || given.size(1) != d1
+        || given.size(2) != d2
+        || given.size(3) != d3) {
+      tensor(argument, given, dtype, new long[] {d0, d1, d2, d3});
+    }
+  }
+
   /** Refuses an output that may not be written. */
   public static void writable(String argument, Tensor tensor) {
     if (tensor.isHost() && tensor.segment().isReadOnly()) {

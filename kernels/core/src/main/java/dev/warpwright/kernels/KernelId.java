@@ -22,6 +22,8 @@ public enum KernelId {
   SELECT_TOKENS(KernelFamily.ATTENTION, "selectTokens"),
   /** Move of kept slots to the beginning of their rows. */
   COMPACT_KV(KernelFamily.ATTENTION, "compactKv"),
+  /** Attention over disjoint sets of keys made of the attention over each. */
+  MERGE_STATES(KernelFamily.ATTENTION, "mergeStates"),
   /** Product with a dense matrix. */
   MATMUL(KernelFamily.SPARSE, "matmul"),
   /** Product with a dense 4-bit matrix. */

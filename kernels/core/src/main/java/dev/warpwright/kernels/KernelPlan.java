@@ -161,6 +161,13 @@ public abstract class KernelPlan implements Resource {
     Checks.writable(argument, tensor);
   }
 
+  /** The same for rank 4. */
+  protected final void requireTensor(
+      String argument, Tensor tensor, DType dtype, long d0, long d1, long d2, long d3) {
+    Checks.tensor(argument, tensor, dtype, d0, d1, d2, d3);
+    requireReachable(argument, tensor);
+  }
+
   /** Refuses a tensor that this plan's device cannot reach, or whose memory was freed. */
   protected final void requireReachable(String argument, Tensor tensor) {
     Checks.reachable(device, argument, tensor);

@@ -17,6 +17,7 @@ public final class Contracts {
         new ScoreAccumulateContract(),
         new SelectTokensContract(),
         new CompactKvContract(),
+        new MergeStatesContract(),
         new MatmulContract(),
         new QuantMatmulContract(),
         new GroupSparseMatmulContract(),

@@ -47,6 +47,9 @@ public interface AttentionKernels {
     throw notOffered(spec, pool);
   }
 
+  /** Plans the merging of attention over disjoint sets of keys. */
+  MergeStates mergeStates(MergeStatesSpec spec);
+
   private static UnsupportedKernelException notOffered(KernelSpec spec, KvPool pool) {
     KernelDevice device = Checks.notNull("pool", pool).device();
     return new UnsupportedKernelException(

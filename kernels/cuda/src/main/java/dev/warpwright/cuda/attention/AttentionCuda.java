@@ -14,6 +14,8 @@ import dev.warpwright.kernels.attention.AttentionKernels;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.Masking;
+import dev.warpwright.kernels.attention.MergeStates;
+import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefill;
@@ -100,5 +102,11 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   public PagedPrefill pagedPrefill(PagedPrefillSpec spec, KvPool pool) {
     require(spec);
     return new PagedPrefillCuda(device(), spec, pool);
+  }
+
+  @Override
+  public MergeStates mergeStates(MergeStatesSpec spec) {
+    require(spec);
+    return new MergeStatesCuda(device(), spec);
   }
 }

@@ -8,6 +8,8 @@ import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.AttentionKernels;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.MergeStates;
+import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefill;
@@ -56,6 +58,11 @@ public final class AttentionTornado extends TornadoFamily implements AttentionKe
 
   @Override
   public PagedPrefill pagedPrefill(PagedPrefillSpec spec, KvPool pool) {
+    throw unsupported(spec);
+  }
+
+  @Override
+  public MergeStates mergeStates(MergeStatesSpec spec) {
     throw unsupported(spec);
   }
 }

@@ -7,6 +7,8 @@ import dev.warpwright.kernels.attention.CompactKv;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.MergeStates;
+import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefill;
@@ -81,5 +83,11 @@ public final class AttentionReference extends HostAttention {
   public CompactKv compactKv(CompactKvSpec spec, KvPool pool) {
     require(spec);
     return new CompactKvReference(device(), spec, pool);
+  }
+
+  @Override
+  public MergeStates mergeStates(MergeStatesSpec spec) {
+    require(spec);
+    return new MergeStatesReference(device(), spec);
   }
 }

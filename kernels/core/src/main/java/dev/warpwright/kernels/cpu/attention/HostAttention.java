@@ -10,6 +10,7 @@ import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.AttentionKernels;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.RmsNormSpec;
@@ -34,6 +35,7 @@ abstract class HostAttention extends HostFamily implements AttentionKernels {
   public final Support support(KernelSpec spec) {
     return switch (spec) {
       case RmsNormSpec norm -> Support.yes();
+      case MergeStatesSpec merge -> Support.yes();
       case AppendKvSpec append -> support(append.pool());
       case PagedDecodeSpec decode -> support(decode.pool());
       case PagedPrefillSpec prefill -> support(prefill.pool());
