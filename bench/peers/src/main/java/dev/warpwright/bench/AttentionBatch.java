@@ -34,9 +34,10 @@ final class AttentionBatch implements Resource {
       int length,
       int newTokens,
       long readBytes,
+      NativeCode nativeCode,
       int threads,
       KernelContract contract) {
-    device = MeasuredDevice.cpu(threads, contract);
+    device = MeasuredDevice.cpu(nativeCode, threads, contract);
     int rowPages = (length + PAGE_SIZE - 1) / PAGE_SIZE;
     int pages = rowPages * HEADS.kvHeads();
     pool = device.attention().pool(new KvPoolSpec(pages, PAGE_SIZE, HEADS.headDim(), dtype));

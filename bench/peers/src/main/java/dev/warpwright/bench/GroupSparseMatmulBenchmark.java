@@ -49,6 +49,9 @@ public class GroupSparseMatmulBenchmark {
   @Param("1")
   private int threads;
 
+  @Param({"AUTO", "OFF"})
+  private NativeCode nativeCode = NativeCode.AUTO;
+
   private MatrixCopies copies;
 
   /** Called by JMH. */
@@ -62,6 +65,7 @@ public class GroupSparseMatmulBenchmark {
             Pruning.magnitude(MatrixCopies.dense(), Grouping.w4(group), sparsity, scope),
             rows,
             threads,
+            nativeCode,
             Activations.F32,
             new GroupSparseMatmulContract());
   }

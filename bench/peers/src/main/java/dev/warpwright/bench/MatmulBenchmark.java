@@ -56,7 +56,7 @@ public class MatmulBenchmark {
         new MatrixCopies(
             MatrixCopies.matrix(new WeightFormat.Dense(dtype)),
             rows,
-            threads,
+            threads, NativeCode.AUTO,
             Activations.F32,
             new MatmulContract());
   }

@@ -2,6 +2,7 @@ package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.MatrixProduct;
@@ -37,9 +38,10 @@ final class MatrixCopies implements AutoCloseable {
       WeightMatrix matrix,
       int rows,
       int threads,
+      NativeCode nativeCode,
       Activations activations,
       KernelContract contract) {
-    device = MeasuredDevice.cpu(threads, contract);
+    device = MeasuredDevice.cpu(nativeCode, threads, contract);
     long copies = (BYTES + matrix.bytes() - 1) / matrix.bytes();
     matrices =
         Stream.generate(() -> device.sparse().prepare(matrix))

@@ -68,6 +68,9 @@ public class MoeLayerBenchmark {
   @Param("1")
   private int threads;
 
+  @Param({"AUTO", "OFF"})
+  private NativeCode nativeCode = NativeCode.AUTO;
+
   private final Arena arena = Arena.ofShared();
   private final Tensor[] logits = new Tensor[TURNS];
   private KernelDevice device;
@@ -98,6 +101,7 @@ public class MoeLayerBenchmark {
   public void open() {
     device =
         MeasuredDevice.cpu(
+            nativeCode,
             threads,
             new RouteContract(),
             new DispatchContract(),

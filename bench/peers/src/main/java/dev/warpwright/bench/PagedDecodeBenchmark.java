@@ -43,6 +43,9 @@ public class PagedDecodeBenchmark {
   @Param("1")
   private int threads;
 
+  @Param({"AUTO", "OFF"})
+  private NativeCode nativeCode = NativeCode.AUTO;
+
   private AttentionBatch batch;
   private PagedDecode decode;
   private Tensor q;
@@ -55,7 +58,7 @@ public class PagedDecodeBenchmark {
   @Setup
   public void open() {
     long bytes = AttentionBatch.cacheBytes(dtype, length);
-    batch = new AttentionBatch(dtype, length, 1, bytes, threads, new PagedDecodeContract());
+    batch = new AttentionBatch(dtype, length, 1, bytes, nativeCode, threads, new PagedDecodeContract());
     decode =
         batch
             .device

@@ -46,6 +46,9 @@ public class QuantMatmulBenchmark {
   @Param("1")
   private int threads;
 
+  @Param({"AUTO", "OFF"})
+  private NativeCode nativeCode = NativeCode.AUTO;
+
   private MatrixCopies copies;
 
   /** Called by JMH. */
@@ -59,6 +62,7 @@ public class QuantMatmulBenchmark {
             MatrixCopies.matrix(new WeightFormat.Quant(Grouping.w4(group))),
             rows,
             threads,
+            nativeCode,
             activations,
             new QuantMatmulContract());
   }

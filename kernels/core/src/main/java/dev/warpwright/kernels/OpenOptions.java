@@ -6,8 +6,9 @@ package dev.warpwright.kernels;
  * @param ordinal which of the provider's devices
  * @param threads size of the pool of worker threads, the calling thread included; only host devices
  *     use it
+ * @param nativeCode whether C kernels are used; only the provider {@code cpu} has any
  */
-public record OpenOptions(int ordinal, int threads) {
+public record OpenOptions(int ordinal, int threads, NativeCode nativeCode) {
   /** Most worker threads that a pool may have. */
   public static final int MAX_THREADS = 1024;
 
@@ -15,20 +16,32 @@ public record OpenOptions(int ordinal, int threads) {
   public OpenOptions {
     Checks.between("ordinal", ordinal, 0, Integer.MAX_VALUE);
     Checks.between("threads", threads, 1, MAX_THREADS);
+    Checks.notNull("nativeCode", nativeCode);
   }
 
-  /** The first device, with one thread for each processor. */
+  /**
+   * The first device, with one thread for each processor, and C kernels as {@link
+   * NativeCode#configured} says.
+   */
   public static OpenOptions defaults() {
-    return new OpenOptions(0, Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors()));
+    return new OpenOptions(
+        0,
+        Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors()),
+        NativeCode.configured());
   }
 
   /** These options with another ordinal. */
   public OpenOptions withOrdinal(int value) {
-    return new OpenOptions(value, threads);
+    return new OpenOptions(value, threads, nativeCode);
   }
 
   /** These options with another number of threads. */
   public OpenOptions withThreads(int value) {
-    return new OpenOptions(ordinal, value);
+    return new OpenOptions(ordinal, value, nativeCode);
+  }
+
+  /** These options with another use of C kernels. */
+  public OpenOptions withNativeCode(NativeCode value) {
+    return new OpenOptions(ordinal, threads, value);
   }
 }

@@ -1,6 +1,7 @@
 package dev.warpwright.kernels.cpu;
 
 import dev.warpwright.kernels.KernelSpec;
+import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.attention.AttentionKernels;
 import dev.warpwright.kernels.cpu.attention.AttentionReference;
 import dev.warpwright.kernels.cpu.attention.AttentionVector;
@@ -13,6 +14,7 @@ import dev.warpwright.kernels.cpu.sparse.SparseVector;
 import dev.warpwright.kernels.moe.MoeKernels;
 import dev.warpwright.kernels.reduce.ReduceKernels;
 import dev.warpwright.kernels.sparse.SparseKernels;
+import org.jspecify.annotations.Nullable;
 
 /** The processor that the JVM runs on. */
 final class CpuDevice extends HostDevice {
@@ -21,8 +23,11 @@ final class CpuDevice extends HostDevice {
   private final HostFamily moe;
   private final HostFamily reduce;
 
-  CpuDevice(int threads) {
-    super(CpuProvider.ID, threads);
+  private final NativeCode nativeCode;
+
+  CpuDevice(int threads, NativeCode nativeCode) {
+    super(CpuProvider.ID, threads, refusal(nativeCode) == null);
+    this.nativeCode = nativeCode;
     if (VectorModule.isPresent()) {
       attention = new AttentionVector(this);
       sparse = new SparseVector(this);
@@ -36,13 +41,24 @@ final class CpuDevice extends HostDevice {
     }
   }
 
-  static String describe() {
-    return System.getProperty("os.arch") + (VectorModule.isPresent() ? ", Vector API" : ", scalar");
+  /** Why there are no C kernels; null if they are used. They are used beside the Vector API only. */
+  static @Nullable String refusal(NativeCode nativeCode) {
+    if (nativeCode == NativeCode.OFF) {
+      return "they are switched off";
+    }
+    return VectorModule.isPresent() ? NativeLibrary.refusal() : "the Vector API is missing";
+  }
+
+  static String describe(NativeCode nativeCode) {
+    String refusal = refusal(nativeCode);
+    return System.getProperty("os.arch")
+        + (VectorModule.isPresent() ? ", Vector API" : ", scalar")
+        + (refusal == null ? ", C kernels (AVX-512 VNNI)" : ", no C kernels: " + refusal);
   }
 
   @Override
   public String name() {
-    return describe() + ", " + pool().threads() + (pool().threads() == 1 ? " thread" : " threads");
+    return describe(nativeCode) + ", " + pool().threads() + (pool().threads() == 1 ? " thread" : " threads");
   }
 
   @Override

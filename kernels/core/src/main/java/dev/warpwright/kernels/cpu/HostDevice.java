@@ -19,14 +19,20 @@ import dev.warpwright.kernels.WorkerPool;
  */
 public abstract class HostDevice implements KernelDevice {
   private final String provider;
+  private final boolean nativeKernels;
   private final WorkerPool pool;
   private final LeakDetector.Registration registration;
   private volatile boolean open = true;
 
-  /** A device of {@code provider} with {@code threads} threads. */
+  /**
+   * A device of {@code provider} with {@code threads} threads.
+   *
+   * @param nativeKernels whether C kernels are used where there are any
+   */
   @SuppressWarnings("this-escape") // the registration keeps only a weak reference
-  protected HostDevice(String provider, int threads) {
+  protected HostDevice(String provider, int threads, boolean nativeKernels) {
     this.provider = provider;
+    this.nativeKernels = nativeKernels;
     this.pool = new WorkerPool(threads);
     this.registration = LeakDetector.register(this, "device " + provider, 0);
   }
@@ -34,6 +40,11 @@ public abstract class HostDevice implements KernelDevice {
   /** The threads that plans of this device share. */
   public final WorkerPool pool() {
     return pool;
+  }
+
+  /** Whether the kernels of {@link NativeLibrary} are used where there are any. */
+  public final boolean nativeKernels() {
+    return nativeKernels;
   }
 
   /** The family that offers kernels of {@code spec}. */

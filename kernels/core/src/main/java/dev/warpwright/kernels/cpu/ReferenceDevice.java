@@ -21,7 +21,7 @@ final class ReferenceDevice extends HostDevice {
   private final ReduceReference reduce = new ReduceReference(this);
 
   ReferenceDevice() {
-    super(ReferenceProvider.ID, 1);
+    super(ReferenceProvider.ID, 1, false);
   }
 
   @Override

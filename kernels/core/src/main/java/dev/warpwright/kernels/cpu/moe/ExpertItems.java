@@ -1,18 +1,21 @@
 package dev.warpwright.kernels.cpu.moe;
 
+import dev.warpwright.kernels.cpu.HostDevice;
+import dev.warpwright.kernels.cpu.sparse.FloatRows;
+import dev.warpwright.kernels.cpu.sparse.InputRows;
 import dev.warpwright.kernels.cpu.sparse.VectorMatrix;
 import dev.warpwright.kernels.moe.ExpertMatmulSpec;
+import dev.warpwright.kernels.sparse.Activations;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /** One thread's part of an {@link ExpertMatmulVector}: the rows and outputs of its current item. */
 final class ExpertItems {
   private final ExpertMatmulSpec spec;
-  private final int xStride;
-  private final int yStride;
-  private final float[] x;
-  private final float[] gate;
-  private final float[] up;
+  private final InputRows x;
+  private final FloatRows gate;
+  private final @Nullable FloatRows up;
   private final float[] scratch;
   private final float[] exponentials;
 
@@ -22,26 +25,25 @@ final class ExpertItems {
   private int rows;
   private int gatheredFrom;
 
-  ExpertItems(ExpertMatmulSpec spec, int blockSlots) {
+  ExpertItems(HostDevice device, ExpertMatmulSpec spec, int blockSlots) {
     this.spec = spec;
     boolean gated = spec.activation() != ExpertMatmulSpec.Activation.NONE;
     // The activation of a row may write past its end, which must not be the next row.
-    yStride = spec.outputs() + VectorExp.PADDING;
-    xStride = VectorMatrix.paddedColumns(spec.inputs());
-    x = new float[blockSlots * xStride];
-    gate = new float[blockSlots * yStride];
-    up = new float[gated ? gate.length : 0];
+    int yStride = spec.outputs() + VectorExp.PADDING;
+    x = new InputRows(device, blockSlots, spec.inputs(), spec.format(), Activations.F32);
+    gate = new FloatRows(blockSlots, yStride);
+    up = gated ? new FloatRows(blockSlots, yStride) : null;
     exponentials = new float[gated ? yStride : 0];
     scratch = new float[VectorMatrix.SCRATCH];
     slots = new int[blockSlots];
   }
 
-  static long bytes(ExpertMatmulSpec spec, int blockSlots) {
+  static long bytes(HostDevice device, ExpertMatmulSpec spec, int blockSlots) {
     boolean gated = spec.activation() != ExpertMatmulSpec.Activation.NONE;
     long yStride = spec.outputs() + (long) VectorExp.PADDING;
-    long inputs = (long) blockSlots * VectorMatrix.paddedColumns(spec.inputs());
     long outputs = (gated ? 2L : 1L) * blockSlots * yStride + (gated ? yStride : 0);
-    return 4 * (inputs + outputs + VectorMatrix.SCRATCH + blockSlots);
+    return 4 * (outputs + VectorMatrix.SCRATCH + blockSlots)
+        + InputRows.bytes(device, blockSlots, spec.inputs(), spec.format(), Activations.F32);
   }
 
   /** Must be called when x changes. */
@@ -58,13 +60,7 @@ final class ExpertItems {
     for (int slot = from; slot < to; slot++) {
       if (order[slot] >= 0) {
         long row = spec.topK() == 0 ? slot : order[slot] / spec.topK();
-        MemorySegment.copy(
-            rowsOfX,
-            ValueLayout.JAVA_FLOAT_UNALIGNED,
-            row * spec.inputs() * 4,
-            x,
-            rows * xStride,
-            spec.inputs());
+        x.load(rows, rowsOfX, row * spec.inputs() * 4);
         slots[rows] = slot;
         rows++;
       }
@@ -81,15 +77,19 @@ final class ExpertItems {
     if (rows == 0 || fromRow == toRow) {
       return;
     }
-    expert.multiplyGate(from, to, rows, x, xStride, gate, yStride, scratch);
-    if (up.length > 0) {
-      expert.multiplyUp(from, to, rows, x, xStride, up, yStride, scratch);
+    expert.multiplyGate(from, to, rows, x, gate, scratch);
+    float[] outputs = gate.values();
+    float[] factors = outputs;
+    if (up != null) {
+      expert.multiplyUp(from, to, rows, x, up, scratch);
+      factors = up.values();
     }
     for (int i = 0; i < rows; i++) {
-      int at = i * yStride + fromRow;
-      GatedActivation.apply(spec.activation(), gate, up, at, at + toRow - fromRow, exponentials);
+      int at = i * gate.stride() + fromRow;
+      GatedActivation.apply(
+          spec.activation(), outputs, factors, at, at + toRow - fromRow, exponentials);
       MemorySegment.copy(
-          gate,
+          outputs,
           at,
           y,
           ValueLayout.JAVA_FLOAT_UNALIGNED,

@@ -58,14 +58,14 @@ final class ExpertMatmulVector extends ExpertMatmul implements WorkerPool.ChunkT
     super(
         device,
         spec,
-        threads * ExpertItems.bytes(spec, blockSlots)
+        threads * ExpertItems.bytes(device, spec, blockSlots)
             + 4L * spec.maxSlots()
             + 4L * (3L * spec.experts() + 2));
     this.pool = device.pool();
     this.blockSlots = blockSlots;
     this.items = new ExpertItems[threads];
     for (int i = 0; i < threads; i++) {
-      items[i] = new ExpertItems(spec, blockSlots);
+      items[i] = new ExpertItems(device, spec, blockSlots);
     }
     this.offsets = new int[spec.experts() + 1];
     this.order = new int[spec.maxSlots()];

@@ -1,6 +1,8 @@
 package dev.warpwright.kernels.cpu.moe;
 
 import dev.warpwright.kernels.cpu.HostDevice;
+import dev.warpwright.kernels.cpu.sparse.FloatRows;
+import dev.warpwright.kernels.cpu.sparse.InputRows;
 import dev.warpwright.kernels.cpu.sparse.VectorMatrix;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 import java.util.Arrays;
@@ -78,17 +80,17 @@ final class ExpertMatrices implements AutoCloseable {
 
   /** Products of m rows of x with the gate's rows of parts {@code from … to − 1}. */
   void multiplyGate(
-      int from, int to, int m, float[] x, int xStride, float[] y, int yStride, float[] scratch) {
-    gate.multiply(gateUnits[from], gateUnits[to], m, x, 0, xStride, y, 0, yStride, scratch);
+      int from, int to, int m, InputRows x, FloatRows y, float[] scratch) {
+    gate.multiply(gateUnits[from], gateUnits[to], m, x, y, scratch);
   }
 
   /** The same with the up matrix, which there must be. */
   void multiplyUp(
-      int from, int to, int m, float[] x, int xStride, float[] y, int yStride, float[] scratch) {
+      int from, int to, int m, InputRows x, FloatRows y, float[] scratch) {
     if (up == null) {
       throw new IllegalStateException("no up matrix");
     }
-    up.multiply(upUnits[from], upUnits[to], m, x, 0, xStride, y, 0, yStride, scratch);
+    up.multiply(upUnits[from], upUnits[to], m, x, y, scratch);
   }
 
   @Override

@@ -152,19 +152,22 @@ abstract class GroupMatrix extends VectorMatrix {
 
   @Override
   public final void multiply(
+      int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch) {
+    multiply(fromUnit, toUnit, m, x.values(), x.stride(), y.values(), y.stride(), scratch);
+  }
+
+  private void multiply(
       int fromUnit,
       int toUnit,
       int m,
       float[] x,
-      int xFrom,
       int xStride,
       float[] y,
-      int yFrom,
       int yStride,
       float[] scratch) {
     for (int n = firstRow(fromUnit); n < firstRow(toUnit); n++) {
       for (int i = 0; i < m; i++) {
-        y[yFrom + i * yStride + n] = 0;
+        y[i * yStride + n] = 0;
       }
       long end = rowStart[n + 1];
       for (long block = rowStart[n]; block < end; block += SEGMENT / VECTORS) {
@@ -172,12 +175,12 @@ abstract class GroupMatrix extends VectorMatrix {
         decode(block * perBlock, count * perBlock, scratch);
         int i = 0;
         for (; i + 4 <= m; i += 4) {
-          multiplyFour(block, count, x, xFrom + i * xStride, xStride, scratch);
-          addSums(4, scratch, y, yFrom + i * yStride + n, yStride);
+          multiplyFour(block, count, x, i * xStride, xStride, scratch);
+          addSums(4, scratch, y, i * yStride + n, yStride);
         }
         for (; i < m; i++) {
-          multiplyOne(block, count, x, xFrom + i * xStride, scratch);
-          addSums(1, scratch, y, yFrom + i * yStride + n, yStride);
+          multiplyOne(block, count, x, i * xStride, scratch);
+          addSums(1, scratch, y, i * yStride + n, yStride);
         }
       }
     }

@@ -3,11 +3,9 @@ package dev.warpwright.kernels.cpu.sparse;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.WorkerPool;
 import dev.warpwright.kernels.cpu.HostDevice;
-import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
-import dev.warpwright.kernels.sparse.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
@@ -29,14 +27,10 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
   private final WorkerPool pool;
   private final int outputs;
   private final int inputs;
-  private final int xStride;
   private final int blockRows;
-  private float[] x;
-  private float[] y;
-  private float[][] scratch;
-
-  /** The rows of x once more, if they enter as codes. */
-  private @Nullable I8Rows codes;
+  private final InputRows x;
+  private final FloatRows y;
+  private final float[][] scratch;
 
   /** What the current pass works on; null between runs, so that a plan keeps no weights alive. */
   private @Nullable VectorMatrix weights;
@@ -46,28 +40,24 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
 
   MatrixProductVector(HostDevice device, MatrixProductSpec spec) {
     int threads = device.pool().threads();
-    int xStride = VectorMatrix.paddedColumns(spec.inputs());
-    int most =
-        Math.min(BLOCK_ROWS, Math.max(1, BLOCK_ELEMENTS / Math.max(xStride, spec.outputs())));
+    int widest = Math.max(VectorMatrix.paddedColumns(spec.inputs()), spec.outputs());
+    int most = Math.min(BLOCK_ROWS, Math.max(1, BLOCK_ELEMENTS / widest));
     int blockRows = Math.min(spec.maxRows(), most);
     long elements =
-        (long) blockRows * (xStride + (long) spec.outputs())
-            + (long) threads * VectorMatrix.SCRATCH;
-    int group =
-        spec.activations() == Activations.I8 && spec.format() instanceof WeightFormat.Quant quant
-            ? quant.grouping().size()
-            : 0;
-    long codeBytes = group == 0 ? 0 : I8Rows.bytes(blockRows, spec.inputs(), group);
-    super(device, spec, elements * Float.BYTES + codeBytes);
+        (long) blockRows * spec.outputs() + (long) threads * VectorMatrix.SCRATCH;
+    super(
+        device,
+        spec,
+        elements * Float.BYTES
+            + InputRows.bytes(
+                device, blockRows, spec.inputs(), spec.format(), spec.activations()));
     this.pool = device.pool();
     this.outputs = spec.outputs();
     this.inputs = spec.inputs();
-    this.xStride = xStride;
     this.blockRows = blockRows;
-    this.x = new float[blockRows * xStride];
-    this.y = new float[blockRows * outputs];
+    this.x = new InputRows(device, blockRows, inputs, spec.format(), spec.activations());
+    this.y = new FloatRows(blockRows, outputs);
     this.scratch = new float[threads][VectorMatrix.SCRATCH];
-    this.codes = group == 0 ? null : new I8Rows(blockRows, spec.inputs(), group);
   }
 
   @Override
@@ -86,17 +76,14 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
 
   private void load(MemorySegment from, long firstRow) {
     for (int i = 0; i < rows; i++) {
-      long offset = (firstRow + i) * inputs * Float.BYTES;
-      MemorySegment.copy(from, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, x, i * xStride, inputs);
-      if (codes != null) {
-        codes.load(i, x, i * xStride);
-      }
+      x.load(i, from, (firstRow + i) * inputs * Float.BYTES);
     }
   }
 
   private void store(MemorySegment into, long firstRow) {
     long offset = firstRow * outputs * Float.BYTES;
-    MemorySegment.copy(y, 0, into, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, rows * outputs);
+    MemorySegment.copy(
+        y.values(), 0, into, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, rows * outputs);
   }
 
   @Override
@@ -107,18 +94,9 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
     }
     int from = (int) ((long) matrix.units() * chunk / chunks);
     int to = (int) ((long) matrix.units() * (chunk + 1) / chunks);
-    if (codes != null) {
-      ((W4Matrix) matrix).multiply(from, to, rows, codes, y, outputs, scratch[worker]);
-    } else {
-      matrix.multiply(from, to, rows, x, 0, xStride, y, 0, outputs, scratch[worker]);
-    }
+    matrix.multiply(from, to, rows, x, y, scratch[worker]);
   }
 
   @Override
-  protected void release() {
-    x = new float[0];
-    y = new float[0];
-    scratch = new float[0][];
-    codes = null;
-  }
+  protected void release() {}
 }

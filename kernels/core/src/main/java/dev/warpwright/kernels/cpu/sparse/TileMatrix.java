@@ -96,15 +96,18 @@ abstract class TileMatrix extends VectorMatrix {
   }
 
   @Override
-  public final void multiply(
+  public void multiply(
+      int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch) {
+    multiply(fromUnit, toUnit, m, x.values(), x.stride(), y.values(), y.stride(), scratch);
+  }
+
+  private void multiply(
       int fromUnit,
       int toUnit,
       int m,
       float[] x,
-      int xFrom,
       int xStride,
       float[] y,
-      int yFrom,
       int yStride,
       float[] scratch) {
     int end = firstRow(toUnit);
@@ -113,7 +116,7 @@ abstract class TileMatrix extends VectorMatrix {
       int count = Math.min(TILE, end - first);
       for (int from = 0; from < m; from += BLOCK_ROWS) {
         int block = Math.min(BLOCK_ROWS, m - from);
-        int xBlock = xFrom + from * xStride;
+        int xBlock = from * xStride;
         if (block < PANEL_ROWS) {
           for (int i = 0; i < block; i++) {
             multiply(tile, x, xBlock + i * xStride, scratch, i * TILE);
@@ -122,7 +125,7 @@ abstract class TileMatrix extends VectorMatrix {
           multiplyPanels(tile, block, x, xBlock, xStride, scratch);
         }
         for (int i = 0; i < block; i++) {
-          System.arraycopy(scratch, i * TILE, y, yFrom + (from + i) * yStride + first, count);
+          System.arraycopy(scratch, i * TILE, y, (from + i) * yStride + first, count);
         }
       }
     }

@@ -35,8 +35,7 @@ public abstract class VectorMatrix extends PreparedMatrix {
   public static VectorMatrix of(HostDevice device, WeightMatrix matrix) {
     return switch (matrix) {
       case DenseMatrix dense -> of(device, dense);
-      case QuantMatrix quant ->
-          isW4(quant.grouping()) ? new W4Matrix(device, quant) : new F32Matrix(device, quant);
+      case QuantMatrix quant -> of(device, quant);
       case GroupSparseMatrix sparse -> of(device, sparse);
     };
   }
@@ -50,6 +49,13 @@ public abstract class VectorMatrix extends PreparedMatrix {
       case BF16 -> new Bf16Matrix(device, matrix);
       default -> new F32Matrix(device, matrix);
     };
+  }
+
+  private static VectorMatrix of(HostDevice device, QuantMatrix matrix) {
+    if (NativeRows.areFor(device, matrix.columns(), matrix.format())) {
+      return new NativeW4Matrix(device, matrix);
+    }
+    return isW4(matrix.grouping()) ? new W4Matrix(device, matrix) : new F32Matrix(device, matrix);
   }
 
   private static VectorMatrix of(HostDevice device, GroupSparseMatrix matrix) {
@@ -91,31 +97,17 @@ public abstract class VectorMatrix extends PreparedMatrix {
   }
 
   /**
-   * Computes {@code y[yFrom + i·yStride + n] = Σ_k x[xFrom + i·xStride + k] · W[n, k]} for the rows
-   * n of units {@code fromUnit … toUnit − 1} and {@code 0 ≤ i < m}. Allocates nothing.
+   * Computes {@code y[i, n] = Σ_k x[i, k] · W[n, k]} for the rows n of units {@code fromUnit …
+   * toUnit − 1} and {@code 0 ≤ i < m}. Allocates nothing.
    *
    * @param fromUnit first unit
    * @param toUnit unit behind the last one
    * @param m rows of x
-   * @param x rows of {@link #paddedColumns paddedColumns(columns)} elements, zeros behind the last
-   *     column
-   * @param xFrom first element of the first row
-   * @param xStride elements from one row to the next
+   * @param x rows for matrices of this format and device
    * @param y receives the outputs
-   * @param yFrom element of row 0 of W in the first row
-   * @param yStride elements from one row to the next
    * @param scratch at least {@link #SCRATCH} elements that no other thread uses; contents do not
    *     matter
    */
   public abstract void multiply(
-      int fromUnit,
-      int toUnit,
-      int m,
-      float[] x,
-      int xFrom,
-      int xStride,
-      float[] y,
-      int yFrom,
-      int yStride,
-      float[] scratch);
+      int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch);
 }

@@ -248,12 +248,19 @@ final class W4Matrix extends TileMatrix {
     }
   }
 
-  /**
-   * {@link VectorMatrix#multiply} for rows of x that are rounded; the additions of an output and
-   * their order depend on its row of W only.
-   */
-  void multiply(
-      int fromUnit, int toUnit, int m, I8Rows x, float[] y, int yStride, float[] scratch) {
+  @Override
+  public void multiply(
+      int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch) {
+    I8Rows rounded = x.codes();
+    if (rounded == null) {
+      super.multiply(fromUnit, toUnit, m, x, y, scratch);
+    } else {
+      multiply(fromUnit, toUnit, m, rounded, y, scratch);
+    }
+  }
+
+  private void multiply(
+      int fromUnit, int toUnit, int m, I8Rows x, FloatRows y, float[] scratch) {
     for (int unit = fromUnit; unit < toUnit; unit++) {
       int first = firstRow(unit);
       int count = firstRow(unit + 1) - first;
@@ -261,7 +268,7 @@ final class W4Matrix extends TileMatrix {
       long scale = offset(2 * unit, 0, HALVES);
       for (int i = 0; i < m; i++) {
         W4I8Product.multiply(codes, code, stream(), scales, scale, x, i, scratch);
-        System.arraycopy(scratch, 0, y, i * yStride + first, count);
+        System.arraycopy(scratch, 0, y.values(), i * y.stride() + first, count);
       }
     }
   }

@@ -1,0 +1,80 @@
+/*
+ * The C kernels of the CPU provider: what the Vector API has no operations for (byte dot products,
+ * prefetches, conversions of halves). Called from Java through the foreign function interface.
+ *
+ * Every pointer is the beginning of an array, every `…_at` an offset into it: in elements of the
+ * pointer's type. Nothing is allocated, nothing is checked: the Java callers have checked sizes and
+ * indices. Functions of files named *_avx512.c may only be called when ww_level says so.
+ */
+#ifndef WARPWRIGHT_CPU_H
+#define WARPWRIGHT_CPU_H
+
+#include <stdint.h>
+
+/* Changes with every change of a function or a layout; Java refuses any other number. */
+#define WW_ABI 1
+
+#define WW_EXPORT __attribute__((visibility("default")))
+
+/* WW_ABI of this library. */
+WW_EXPORT int32_t ww_abi(void);
+
+/* What this processor can run: 2 AVX-512 with VNNI, 0 none of these kernels. */
+WW_EXPORT int32_t ww_level(void);
+
+/*
+ * Symmetric 4-bit codes in tiles of 16 rows; four tiles are a unit. A 64-byte vector of codes holds
+ * eight columns of a tile: 32-bit lane r belongs to row r, and byte b of it holds column b in its
+ * low and column 4 + b in its high half. Tile t of all units begins at t * codes_stride and lies
+ * [units][groups][group / 8][16 lanes]; scales lie [units][groups][4 tiles][16] as F16.
+ *
+ * x enters as fixed-point numbers of `digits` signed bytes: X = Σ_d 256^d digit_d with x = X * scale,
+ * one power of two a group (four digits), or as the codes of Activations.I8 (one digit). A row of x
+ * is 32-bit words, per group: [group / 4][digits] words of the same digit of four columns, then
+ * -8 Σ digit for each digit, then the scale as a float.
+ */
+
+/* 32-bit words of a row of x. */
+#define WW_W4_ROW(groups, group, digits) ((groups) * ((group) / 4 * (digits) + (digits) + 1))
+
+/*
+ * Writes a row of x in four digits: at least 30 bits below the largest magnitude of each group.
+ * Returns 0 if the row holds an infinity or NaN, which have no digits; then `out` is not defined.
+ */
+WW_EXPORT int32_t ww_w4_fixed_point(
+    const float *x, int64_t x_at, int64_t groups, int64_t group, int32_t *out, int64_t out_at);
+
+/* Writes a row of x in one digit, rounded as Activations.I8 says. */
+WW_EXPORT void ww_w4_round(
+    const float *x, int64_t x_at, int64_t groups, int64_t group, int32_t *out, int64_t out_at);
+
+/* y[y_at + r] = Σ_k x[k] W[r, k] for the first `count` rows of a unit and one row of x in digits. */
+WW_EXPORT void ww_w4_multiply(
+    const uint8_t *codes,
+    int64_t codes_stride,
+    const uint16_t *scales,
+    int64_t unit,
+    int64_t groups,
+    int64_t group,
+    int64_t digits,
+    const int32_t *x,
+    int64_t x_at,
+    float *y,
+    int64_t y_at,
+    int64_t count);
+
+/* The same for a row of floats, at a fraction of the speed. */
+WW_EXPORT void ww_w4_multiply_floats(
+    const uint8_t *codes,
+    int64_t codes_stride,
+    const uint16_t *scales,
+    int64_t unit,
+    int64_t groups,
+    int64_t group,
+    const float *x,
+    int64_t x_at,
+    float *y,
+    int64_t y_at,
+    int64_t count);
+
+#endif
