@@ -9,12 +9,12 @@ import java.util.stream.Stream;
 
 /**
  * Compiles the C kernels of the CPU provider to one shared library, {@code
- * linux-x86_64/libwarpwright_cpu.so}, when a source, an option or the compiler has changed. On other
- * systems, and without a C compiler, it says so and the build goes on without the library.
+ * linux-x86_64/libwarpwright_cpu.so}, when a source, an option or the compiler has changed. On
+ * other systems, and without a C compiler, it says so and the build goes on without the library.
  *
  * <p>Files named {@code *_avx512.c} are compiled for that level; all others for any processor, and
- * nothing for the processor of the build. Nothing may be reordered or fused that the source does not
- * fuse: results have the same bits wherever they are computed.
+ * nothing for the processor of the build. Nothing may be reordered or fused that the source does
+ * not fuse: results have the same bits wherever they are computed.
  *
  * <p>Usage: {@code CompileNative <sources> <output> <work folder> [release]}; a release fails
  * without a compiler.
@@ -36,13 +36,7 @@ final class CompileNative {
 
   private static final List<String> AVX512 =
       List.of(
-          "-mavx512f",
-          "-mavx512bw",
-          "-mavx512dq",
-          "-mavx512vl",
-          "-mavx512vnni",
-          "-mf16c",
-          "-mfma");
+          "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mf16c", "-mfma");
 
   private static final List<String> LINKING =
       List.of("-shared", "-s", "-Wl,-z,relro,-z,now,-z,noexecstack,--build-id=none");

@@ -1,6 +1,7 @@
 package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
@@ -59,7 +60,9 @@ public class AppendKvBenchmark {
             * AttentionBatch.HEADS.kvHeads()
             * AttentionBatch.HEADS.headDim()
             * DType.F32.bytes();
-    batch = new AttentionBatch(dtype, tokens, tokens, bytes, threads, new AppendKvContract());
+    batch =
+        new AttentionBatch(
+            dtype, tokens, tokens, bytes, NativeCode.AUTO, threads, new AppendKvContract());
     append =
         batch
             .device

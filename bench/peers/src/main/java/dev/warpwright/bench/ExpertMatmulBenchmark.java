@@ -2,6 +2,7 @@ package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.moe.Dispatch;
 import dev.warpwright.kernels.moe.DispatchSpec;
@@ -59,6 +60,9 @@ public class ExpertMatmulBenchmark {
   @Param("1")
   private int threads;
 
+  @Param({"AUTO", "OFF"})
+  private NativeCode nativeCode = NativeCode.AUTO;
+
   private final Arena arena = Arena.ofShared();
   private final Tensor[] offsets = new Tensor[TURNS];
   private final Tensor[] order = new Tensor[TURNS];
@@ -76,7 +80,7 @@ public class ExpertMatmulBenchmark {
   /** Makes weights, plan and token groups. */
   @Setup
   public void open() {
-    device = MeasuredDevice.cpu(threads, new ExpertMatmulContract());
+    device = MeasuredDevice.cpu(nativeCode, threads, new ExpertMatmulContract());
     ExpertWeights experts =
         ExpertWeights.gated(
             format.matrices(MoeExperts.INTERMEDIATE, MoeExperts.HIDDEN),

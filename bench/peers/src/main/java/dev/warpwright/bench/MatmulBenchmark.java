@@ -1,6 +1,7 @@
 package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.WeightFormat;
@@ -56,7 +57,8 @@ public class MatmulBenchmark {
         new MatrixCopies(
             MatrixCopies.matrix(new WeightFormat.Dense(dtype)),
             rows,
-            threads, NativeCode.AUTO,
+            threads,
+            NativeCode.AUTO,
             Activations.F32,
             new MatmulContract());
   }

@@ -2,6 +2,7 @@ package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.moe.Combine;
 import dev.warpwright.kernels.moe.CombineSpec;

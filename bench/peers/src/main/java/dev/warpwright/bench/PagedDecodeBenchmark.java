@@ -1,6 +1,7 @@
 package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
@@ -58,7 +59,8 @@ public class PagedDecodeBenchmark {
   @Setup
   public void open() {
     long bytes = AttentionBatch.cacheBytes(dtype, length);
-    batch = new AttentionBatch(dtype, length, 1, bytes, nativeCode, threads, new PagedDecodeContract());
+    batch =
+        new AttentionBatch(dtype, length, 1, bytes, nativeCode, threads, new PagedDecodeContract());
     decode =
         batch
             .device

@@ -1,6 +1,7 @@
 package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
@@ -55,7 +56,9 @@ public class PagedPrefillBenchmark {
   @Setup
   public void open() {
     long bytes = AttentionBatch.cacheBytes(dtype, tokens);
-    batch = new AttentionBatch(dtype, tokens, tokens, bytes, threads, new PagedPrefillContract());
+    batch =
+        new AttentionBatch(
+            dtype, tokens, tokens, bytes, NativeCode.AUTO, threads, new PagedPrefillContract());
     prefill =
         batch
             .device

@@ -1,5 +1,6 @@
 package dev.warpwright.bench;
 
+import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.Grouping;

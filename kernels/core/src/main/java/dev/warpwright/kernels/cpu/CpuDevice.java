@@ -41,7 +41,9 @@ final class CpuDevice extends HostDevice {
     }
   }
 
-  /** Why there are no C kernels; null if they are used. They are used beside the Vector API only. */
+  /**
+   * Why there are no C kernels; null if they are used. They are used beside the Vector API only.
+   */
   static @Nullable String refusal(NativeCode nativeCode) {
     if (nativeCode == NativeCode.OFF) {
       return "they are switched off";
@@ -58,7 +60,10 @@ final class CpuDevice extends HostDevice {
 
   @Override
   public String name() {
-    return describe(nativeCode) + ", " + pool().threads() + (pool().threads() == 1 ? " thread" : " threads");
+    return describe(nativeCode)
+        + ", "
+        + pool().threads()
+        + (pool().threads() == 1 ? " thread" : " threads");
   }
 
   @Override

@@ -16,9 +16,9 @@ import java.nio.file.StandardCopyOption;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The C kernels of the artifact {@code warpwright-cpu-native}, loaded once a JVM: found as a resource
- * on the class path, copied to a temporary file for the loader, and used if this processor can run
- * them.
+ * The C kernels of the artifact {@code warpwright-cpu-native}, loaded once a JVM: found as a
+ * resource on the class path, copied to a temporary file for the loader, and used if this processor
+ * can run them.
  *
  * <p>Calls are {@linkplain Linker.Option#critical critical}: heap arrays are passed without a copy,
  * and the garbage collector waits for their end. So a call does a small part of a kernel's work.
@@ -139,8 +139,8 @@ public final class NativeLibrary {
   }
 
   /**
-   * Closes an arena whose memory may be in use by a call on another thread: waits for the end of that
-   * call.
+   * Closes an arena whose memory may be in use by a call on another thread: waits for the end of
+   * that call.
    */
   public static void close(Arena arena) {
     while (true) {

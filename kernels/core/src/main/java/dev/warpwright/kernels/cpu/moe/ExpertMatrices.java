@@ -79,14 +79,12 @@ final class ExpertMatrices implements AutoCloseable {
   }
 
   /** Products of m rows of x with the gate's rows of parts {@code from … to − 1}. */
-  void multiplyGate(
-      int from, int to, int m, InputRows x, FloatRows y, float[] scratch) {
+  void multiplyGate(int from, int to, int m, InputRows x, FloatRows y, float[] scratch) {
     gate.multiply(gateUnits[from], gateUnits[to], m, x, y, scratch);
   }
 
   /** The same with the up matrix, which there must be. */
-  void multiplyUp(
-      int from, int to, int m, InputRows x, FloatRows y, float[] scratch) {
+  void multiplyUp(int from, int to, int m, InputRows x, FloatRows y, float[] scratch) {
     if (up == null) {
       throw new IllegalStateException("no up matrix");
     }

@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Rows of x as the matrices of one format and device take them: padded with zeros to {@link
- * VectorMatrix#paddedColumns}, and beside that in the encoding of the format's kernel, if it has one.
+ * VectorMatrix#paddedColumns}, and beside that in the encoding of the format's kernel, if it has
+ * one.
  */
 public final class InputRows {
   private final int inputs;
@@ -36,8 +37,7 @@ public final class InputRows {
     if (NativeRows.areFor(device, inputs, format)) {
       return floats + NativeRows.bytes(rows, inputs, format, activations);
     }
-    return floats
-        + (activations == Activations.I8 ? I8Rows.bytes(rows, inputs, group(format)) : 0);
+    return floats + (activations == Activations.I8 ? I8Rows.bytes(rows, inputs, group(format)) : 0);
   }
 
   private static int group(WeightFormat format) {
@@ -47,8 +47,7 @@ public final class InputRows {
   /** Sets a row from the F32 elements at a byte offset. */
   public void load(int row, MemorySegment from, long offset) {
     int at = row * stride();
-    MemorySegment.copy(
-        from, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, floats.values(), at, inputs);
+    MemorySegment.copy(from, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, floats.values(), at, inputs);
     if (natives != null) {
       natives.load(row, floats.segment(), at);
     } else if (codes != null) {

@@ -43,14 +43,12 @@ final class MatrixProductVector extends MatrixProduct implements WorkerPool.Chun
     int widest = Math.max(VectorMatrix.paddedColumns(spec.inputs()), spec.outputs());
     int most = Math.min(BLOCK_ROWS, Math.max(1, BLOCK_ELEMENTS / widest));
     int blockRows = Math.min(spec.maxRows(), most);
-    long elements =
-        (long) blockRows * spec.outputs() + (long) threads * VectorMatrix.SCRATCH;
+    long elements = (long) blockRows * spec.outputs() + (long) threads * VectorMatrix.SCRATCH;
     super(
         device,
         spec,
         elements * Float.BYTES
-            + InputRows.bytes(
-                device, blockRows, spec.inputs(), spec.format(), spec.activations()));
+            + InputRows.bytes(device, blockRows, spec.inputs(), spec.format(), spec.activations()));
     this.pool = device.pool();
     this.outputs = spec.outputs();
     this.inputs = spec.inputs();

@@ -12,10 +12,11 @@ import org.jspecify.annotations.Nullable;
  * Rows of x as the byte dot products of a processor take them: fixed-point numbers of four signed
  * bytes, or the one-byte codes of {@link Activations#I8}. {@code warpwright_cpu.h} has the layout.
  *
- * <p>Fixed-point numbers count from the largest magnitude m of a group of x: an element is rounded by
- * at most 2^-30 · m, and not at all if it is larger than m / 32. Sums of the products of a group are
- * exact. So an output is off by less than when F32 products are added, unless the largest elements
- * meet weights of zero. A row with an infinity or NaN has no such form and is multiplied as floats.
+ * <p>Fixed-point numbers count from the largest magnitude m of a group of x: an element is rounded
+ * by at most 2^-30 · m, and not at all if it is larger than m / 32. Sums of the products of a group
+ * are exact. So an output is off by less than when F32 products are added, unless the largest
+ * elements meet weights of zero. A row with an infinity or NaN has no such form and is multiplied
+ * as floats.
  */
 final class NativeRows {
   /** Digits of a fixed-point number. */

@@ -95,8 +95,7 @@ final class NativeW4Matrix extends VectorMatrix {
   }
 
   @Override
-  public void multiply(
-      int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch) {
+  public void multiply(int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch) {
     NativeRows rows = x.natives();
     for (int unit = fromUnit; unit < toUnit; unit++) {
       int first = firstRow(unit);

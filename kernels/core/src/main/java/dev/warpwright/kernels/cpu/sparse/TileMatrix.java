@@ -96,8 +96,7 @@ abstract class TileMatrix extends VectorMatrix {
   }
 
   @Override
-  public void multiply(
-      int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch) {
+  public void multiply(int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch) {
     multiply(fromUnit, toUnit, m, x.values(), x.stride(), y.values(), y.stride(), scratch);
   }
 

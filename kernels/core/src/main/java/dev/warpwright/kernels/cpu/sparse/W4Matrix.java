@@ -249,8 +249,7 @@ final class W4Matrix extends TileMatrix {
   }
 
   @Override
-  public void multiply(
-      int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch) {
+  public void multiply(int fromUnit, int toUnit, int m, InputRows x, FloatRows y, float[] scratch) {
     I8Rows rounded = x.codes();
     if (rounded == null) {
       super.multiply(fromUnit, toUnit, m, x, y, scratch);
@@ -259,8 +258,7 @@ final class W4Matrix extends TileMatrix {
     }
   }
 
-  private void multiply(
-      int fromUnit, int toUnit, int m, I8Rows x, FloatRows y, float[] scratch) {
+  private void multiply(int fromUnit, int toUnit, int m, I8Rows x, FloatRows y, float[] scratch) {
     for (int unit = fromUnit; unit < toUnit; unit++) {
       int first = firstRow(unit);
       int count = firstRow(unit + 1) - first;
