@@ -1,11 +1,9 @@
 #include "fixed_point_avx512.h"
+#include "w4_group_avx512.h"
 #include "warpwright_cpu.h"
 
 #define TILES 4
 #define LANES 16
-
-/* Bytes that are asked for ahead of where a stream is read. */
-#define AHEAD 1024
 
 /* One group's part of a row of x: at most 16 elements at a time, those of `step` lanes. */
 static inline __mmask16 step_mask(int64_t group) { return group < LANES ? 0xff : 0xffff; }
@@ -78,21 +76,6 @@ void ww_w4_round(
   }
 }
 
-/*
- * Σ_k X[k] (code[k] - 8) over a group for one tile, exact in the integers `a` and rounded twice when
- * they become one float.
- */
-static inline __m512 group_sum(const __m512i *a, const int digits) {
-  if (digits == 1) {
-    return _mm512_cvtepi32_ps(a[0]);
-  }
-  __m512i low = _mm512_add_epi32(_mm512_slli_epi32(a[1], 8), a[0]);
-  __m512i high = _mm512_add_epi32(_mm512_slli_epi32(a[3], 8), a[2]);
-  return _mm512_fmadd_ps(
-      _mm512_cvtepi32_ps(high), _mm512_set1_ps(65536), _mm512_cvtepi32_ps(low));
-}
-
-/* Two tiles at a time: their sums and the broadcast words of x fill the registers. */
 static inline __attribute__((always_inline)) void multiply(
     const uint8_t *codes,
     int64_t stride,
@@ -103,56 +86,27 @@ static inline __attribute__((always_inline)) void multiply(
     const int32_t *x,
     float *y,
     int64_t count) {
-  const __m512i nibble = _mm512_set1_epi8(15);
   __m512 sums[TILES];
   for (int t = 0; t < TILES; t++) {
     sums[t] = _mm512_setzero_ps();
   }
   for (int64_t g = 0; g < groups; g++) {
-    const int32_t *start = x + words * 2 * digits;
-    const __m512 x_scale = _mm512_set1_ps(*(const float *)(start + digits));
     for (int pair = 0; pair < TILES; pair += 2) {
-      const uint8_t *from = codes + pair * stride;
-      __m512i a[2][4];
-      for (int d = 0; d < digits; d++) {
-        a[0][d] = a[1][d] = _mm512_set1_epi32(start[d]);
-      }
-      for (int64_t j = 0; j < words; j++) {
-        __m512i low[2];
-        __m512i high[2];
-        for (int t = 0; t < 2; t++) {
-          const uint8_t *at = from + t * stride + j * 64;
-          _mm_prefetch((const char *)(at + AHEAD), _MM_HINT_T0);
-          __m512i v = _mm512_load_si512(at);
-          low[t] = _mm512_and_si512(v, nibble);
-          high[t] = _mm512_and_si512(_mm512_srli_epi32(v, 4), nibble);
-        }
-        for (int d = 0; d < digits; d++) {
-          __m512i x0 = _mm512_set1_epi32(x[2 * j * digits + d]);
-          __m512i x1 = _mm512_set1_epi32(x[(2 * j + 1) * digits + d]);
-          for (int t = 0; t < 2; t++) {
-            a[t][d] = _mm512_dpbusd_epi32(a[t][d], low[t], x0);
-            a[t][d] = _mm512_dpbusd_epi32(a[t][d], high[t], x1);
-          }
-        }
-      }
+      const uint8_t *from[2] = {codes + pair * stride, codes + (pair + 1) * stride};
+      __m512 in_group[2];
+      ww_group_sums(from, 2, words, digits, x, in_group);
       for (int t = 0; t < 2; t++) {
         const uint16_t *scale = scales + (pair + t) * LANES;
-        _mm_prefetch((const char *)scale + AHEAD, _MM_HINT_T0);
-        /* By the power of two first, which is exact: the product of both scales may underflow. */
-        __m512 sum = _mm512_mul_ps(group_sum(a[t], digits), x_scale);
-        sums[pair + t] = _mm512_fmadd_ps(
-            _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)scale)), sum, sums[pair + t]);
+        ww_ask((const uint8_t *)scale);
+        sums[pair + t] = _mm512_fmadd_ps(ww_scales(scale), in_group[t], sums[pair + t]);
       }
     }
     codes += words * 64;
     scales += TILES * LANES;
-    x = start + digits + 1;
+    x += words * 2 * digits + digits + 1;
   }
   for (int t = 0; t < TILES; t++) {
-    int64_t rows = count - t * LANES;
-    __mmask16 mask = rows >= LANES ? 0xffff : rows <= 0 ? 0 : (__mmask16)((1 << rows) - 1);
-    _mm512_mask_storeu_ps(y + t * LANES, mask, sums[t]);
+    _mm512_mask_storeu_ps(y + t * LANES, ww_rows(count - t * LANES), sums[t]);
   }
 }
 
@@ -203,8 +157,6 @@ void ww_w4_multiply_floats(
     float *y,
     int64_t y_at,
     int64_t count) {
-  const __m512i nibble = _mm512_set1_epi32(15);
-  const __m512i zero = _mm512_set1_epi32(8);
   int64_t words = group / 8;
   codes += unit * groups * words * 64;
   scales += unit * groups * TILES * LANES;
@@ -213,21 +165,11 @@ void ww_w4_multiply_floats(
     const uint8_t *from = codes + t * codes_stride;
     const float *columns = x + x_at;
     for (int64_t g = 0; g < groups; g++) {
-      __m512 in_group = _mm512_setzero_ps();
-      for (int64_t j = 0; j < words; j++, from += 64, columns += 8) {
-        __m512i v = _mm512_load_si512(from);
-        for (int i = 0; i < 8; i++) {
-          __m512i code = _mm512_and_si512(_mm512_srl_epi32(v, _mm_cvtsi32_si128(4 * i)), nibble);
-          __m512 w = _mm512_cvtepi32_ps(_mm512_sub_epi32(code, zero));
-          in_group = _mm512_fmadd_ps(w, _mm512_set1_ps(columns[i % 2 * 4 + i / 2]), in_group);
-        }
-      }
-      const uint16_t *scale = scales + (g * TILES + t) * LANES;
-      sum = _mm512_fmadd_ps(
-          _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)scale)), in_group, sum);
+      __m512 in_group = ww_group_sum_of_floats(from, words, columns);
+      sum = _mm512_fmadd_ps(ww_scales(scales + (g * TILES + t) * LANES), in_group, sum);
+      from += words * 64;
+      columns += group;
     }
-    int64_t rows = count - t * LANES;
-    __mmask16 mask = rows >= LANES ? 0xffff : rows <= 0 ? 0 : (__mmask16)((1 << rows) - 1);
-    _mm512_mask_storeu_ps(y + y_at + t * LANES, mask, sum);
+    _mm512_mask_storeu_ps(y + y_at + t * LANES, ww_rows(count - t * LANES), sum);
   }
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Changes with every change of a function or a layout; Java refuses any other number. */
-#define WW_ABI 1
+#define WW_ABI 2
 
 #define WW_EXPORT __attribute__((visibility("default")))
 
@@ -68,6 +68,48 @@ WW_EXPORT void ww_w4_multiply_floats(
     const uint8_t *codes,
     int64_t codes_stride,
     const uint16_t *scales,
+    int64_t unit,
+    int64_t groups,
+    int64_t group,
+    const float *x,
+    int64_t x_at,
+    float *y,
+    int64_t y_at,
+    int64_t count);
+
+/*
+ * Group-sparse matrices with the same vectors of codes, but of 128 rows a unit and with lanes only
+ * for the rows that keep a group: those of a unit's group lie in ascending order, 16 a vector, the
+ * last one filled up with lanes of scale zero. Vector i of a group lies in stream i % 4, in the order
+ * in which the groups come; scales lie in the order of all vectors.
+ *
+ * masks      [units][groups][8]: which of 16 rows keep the group
+ * starts     [units][5]: where the unit begins in `codes`, in bytes, for each stream; its first vector
+ */
+#define WW_SPARSE_ROWS 128
+#define WW_SPARSE_STREAMS 4
+
+/* y[y_at + r] = Σ_k x[k] W[r, k] for the first `count` rows of a unit and one row of x in digits. */
+WW_EXPORT void ww_group_sparse_multiply(
+    const uint8_t *codes,
+    const uint16_t *scales,
+    const uint16_t *masks,
+    const int64_t *starts,
+    int64_t unit,
+    int64_t groups,
+    int64_t group,
+    const int32_t *x,
+    int64_t x_at,
+    float *y,
+    int64_t y_at,
+    int64_t count);
+
+/* The same for a row of floats, at a fraction of the speed. */
+WW_EXPORT void ww_group_sparse_multiply_floats(
+    const uint8_t *codes,
+    const uint16_t *scales,
+    const uint16_t *masks,
+    const int64_t *starts,
     int64_t unit,
     int64_t groups,
     int64_t group,

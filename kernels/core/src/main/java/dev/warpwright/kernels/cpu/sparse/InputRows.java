@@ -34,7 +34,7 @@ public final class InputRows {
   public static long bytes(
       HostDevice device, int rows, int inputs, WeightFormat format, Activations activations) {
     long floats = (long) rows * VectorMatrix.paddedColumns(inputs) * Float.BYTES;
-    if (NativeRows.areFor(device, inputs, format)) {
+    if (NativeRows.areFor(device, format)) {
       return floats + NativeRows.bytes(rows, inputs, format, activations);
     }
     return floats + (activations == Activations.I8 ? I8Rows.bytes(rows, inputs, group(format)) : 0);

@@ -41,25 +41,35 @@ final class NativeRows {
   /** Room for rows of x that C kernels multiply by matrices of {@code format}; null if none do. */
   static @Nullable NativeRows of(
       HostDevice device, int rows, int inputs, WeightFormat format, Activations activations) {
-    return areFor(device, inputs, format)
-        ? new NativeRows(rows, inputs, format, activations)
-        : null;
+    return areFor(device, format) ? new NativeRows(rows, inputs, format, activations) : null;
   }
 
   /** Whether a device multiplies matrices of {@code format} in C. */
-  static boolean areFor(HostDevice device, int inputs, WeightFormat format) {
-    return device.nativeKernels()
-        && format instanceof WeightFormat.Quant(Grouping grouping)
-        && grouping.bits() == 4
-        && grouping.symmetric();
+  static boolean areFor(HostDevice device, WeightFormat format) {
+    if (!device.nativeKernels()) {
+      return false;
+    }
+    return switch (format) {
+      case WeightFormat.Quant(Grouping grouping) -> isW4(grouping);
+      case WeightFormat.GroupSparse(Grouping grouping) -> isW4(grouping);
+      default -> false;
+    };
   }
 
   static long bytes(int rows, int inputs, WeightFormat format, Activations activations) {
     return rows * (words(inputs, group(format), activations) * Integer.BYTES + 1);
   }
 
+  private static boolean isW4(Grouping grouping) {
+    return grouping.bits() == 4 && grouping.symmetric();
+  }
+
   private static int group(WeightFormat format) {
-    return ((WeightFormat.Quant) format).grouping().size();
+    return switch (format) {
+      case WeightFormat.Quant(Grouping grouping) -> grouping.size();
+      case WeightFormat.GroupSparse(Grouping grouping) -> grouping.size();
+      default -> throw new IllegalArgumentException("no groups in " + format);
+    };
   }
 
   private static int groups(int inputs, int group) {

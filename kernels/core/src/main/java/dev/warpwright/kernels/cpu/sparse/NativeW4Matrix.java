@@ -20,9 +20,6 @@ final class NativeW4Matrix extends VectorMatrix {
   /** Rows of a unit. */
   private static final int UNIT = TILES * LANES;
 
-  /** Columns of a 32-bit word. */
-  private static final int WORD = 8;
-
   private final Arena arena = Arena.ofShared();
   private final int group;
   private final int groups;
@@ -58,7 +55,6 @@ final class NativeW4Matrix extends VectorMatrix {
     MemorySegment fromScales = matrix.scales().segment();
     int tile = row % UNIT / LANES;
     int lane = row % LANES;
-    int words = group / WORD;
     for (int g = 0; g < groups; g++) {
       long from = (long) row * groups + g;
       long into = (long) (row / UNIT) * groups + g;
@@ -66,22 +62,14 @@ final class NativeW4Matrix extends VectorMatrix {
           ValueLayout.JAVA_SHORT,
           ((into * TILES + tile) * LANES + lane) * Short.BYTES,
           fromScales.get(ValueLayout.JAVA_SHORT_UNALIGNED, from * Short.BYTES));
-      for (int word = 0; word < words; word++) {
-        int eight =
-            fromCodes.get(ValueLayout.JAVA_INT_UNALIGNED, (from * words + word) * Integer.BYTES);
-        codes.set(
-            ValueLayout.JAVA_INT,
-            tile * stride + ((into * words + word) * LANES + lane) * Integer.BYTES,
-            spread(eight) | spread(eight >>> 16) << 4);
-      }
+      W4Lanes.copy(
+          fromCodes,
+          from * group / 2,
+          group,
+          codes,
+          tile * stride + into * LANES * group / 2,
+          lane);
     }
-  }
-
-  /** The four lowest half bytes, each in the lower half of a byte. */
-  private static int spread(int fourCodes) {
-    int lower = fourCodes & 0xFFFF;
-    int pairs = (lower | lower << 8) & 0x00FF00FF;
-    return (pairs | pairs << 4) & 0x0F0F0F0F;
   }
 
   @Override

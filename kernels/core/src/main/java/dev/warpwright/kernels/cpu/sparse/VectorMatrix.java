@@ -52,13 +52,16 @@ public abstract class VectorMatrix extends PreparedMatrix {
   }
 
   private static VectorMatrix of(HostDevice device, QuantMatrix matrix) {
-    if (NativeRows.areFor(device, matrix.columns(), matrix.format())) {
+    if (NativeRows.areFor(device, matrix.format())) {
       return new NativeW4Matrix(device, matrix);
     }
     return isW4(matrix.grouping()) ? new W4Matrix(device, matrix) : new F32Matrix(device, matrix);
   }
 
   private static VectorMatrix of(HostDevice device, GroupSparseMatrix matrix) {
+    if (NativeRows.areFor(device, matrix.format())) {
+      return new NativeGroupMatrix(device, matrix);
+    }
     int size = Math.min(matrix.grouping().size(), 2 * Lanes.COUNT);
     boolean indexFits = paddedColumns(matrix.columns()) / size <= GroupSparseMatrix.MAX_GROUPS;
     if (!isW4(matrix.grouping()) || size < Lanes.COUNT || !indexFits) {
