@@ -1,7 +1,6 @@
 package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
-import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
@@ -62,7 +61,7 @@ public class AppendKvBenchmark {
             * DType.F32.bytes();
     batch =
         new AttentionBatch(
-            dtype, tokens, tokens, bytes, NativeCode.AUTO, threads, new AppendKvContract());
+            dtype, tokens, tokens, bytes, threads, new AppendKvContract());
     append =
         batch
             .device

@@ -30,6 +30,17 @@ final class AttentionBatch implements Resource {
   final KvPool pool;
   final PageTables tables;
 
+  /** With C kernels where they are. */
+  AttentionBatch(
+      DType dtype,
+      int length,
+      int newTokens,
+      long readBytes,
+      int threads,
+      KernelContract contract) {
+    this(dtype, length, newTokens, readBytes, NativeCode.AUTO, threads, contract);
+  }
+
   AttentionBatch(
       DType dtype,
       int length,

@@ -1,7 +1,6 @@
 package dev.warpwright.bench;
 
 import dev.warpwright.kernels.DType;
-import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
@@ -58,7 +57,7 @@ public class PagedPrefillBenchmark {
     long bytes = AttentionBatch.cacheBytes(dtype, tokens);
     batch =
         new AttentionBatch(
-            dtype, tokens, tokens, bytes, NativeCode.AUTO, threads, new PagedPrefillContract());
+            dtype, tokens, tokens, bytes, threads, new PagedPrefillContract());
     prefill =
         batch
             .device
