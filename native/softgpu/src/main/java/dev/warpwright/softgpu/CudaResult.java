@@ -56,6 +56,10 @@ public enum CudaResult {
   LAUNCH_OUT_OF_RESOURCES(701, "too many resources requested for launch"),
   /** The launch timed out and was terminated. */
   LAUNCH_TIMEOUT(702, "the launch timed out and was terminated"),
+  /** Peer access is already enabled. */
+  PEER_ACCESS_ALREADY_ENABLED(704, "peer access is already enabled"),
+  /** Peer access has not been enabled. */
+  PEER_ACCESS_NOT_ENABLED(705, "peer access has not been enabled"),
   /** Cannot set while device is active in this process. */
   PRIMARY_CONTEXT_ACTIVE(708, "cannot set while device is active in this process"),
   /** Context is destroyed. */

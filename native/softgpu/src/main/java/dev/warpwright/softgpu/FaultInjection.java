@@ -42,6 +42,7 @@ public final class FaultInjection {
   private final Map<String, Long> launches = new HashMap<>();
   private final List<LaunchOrder> launchOrders = new ArrayList<>();
   private long allocationLimit = Long.MAX_VALUE;
+  private int copyDelay;
 
   /** Only {@link SoftGpu} makes one. */
   FaultInjection(List<String> symbols) {
@@ -98,6 +99,25 @@ public final class FaultInjection {
   public synchronized void failLaunch(String kernel, int nth, LaunchFault fault) {
     requirePositive(nth);
     launchOrders.add(new LaunchOrder(kernel, launches.getOrDefault(kernel, 0L) + nth, fault));
+  }
+
+  /**
+   * Makes every later queued copy late: it lets up to this many steps of other work go first, each
+   * time another number by the seed, and is not executed early by any progress mode. The order of
+   * streams and events still holds, so that only what nothing orders is changed.
+   *
+   * @param most steps; 0 ends the delays
+   */
+  public synchronized void delayCopies(int most) {
+    if (most < 0) {
+      throw new IllegalArgumentException("most " + most + " must not be negative");
+    }
+    copyDelay = most;
+  }
+
+  /** What {@link #delayCopies} has set. For the driver. */
+  public synchronized int copyDelay() {
+    return copyDelay;
   }
 
   /** Makes every later call on a device return {@code result}, until the software GPU is closed. */

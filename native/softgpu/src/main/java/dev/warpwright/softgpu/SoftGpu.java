@@ -66,6 +66,11 @@ public final class SoftGpu implements AutoCloseable {
     return driver.launches();
   }
 
+  /** What {@code printf} of executed kernels has written since the last call. */
+  public String takePrinted() {
+    return driver.takePrinted();
+  }
+
   /** What the simulator has found so far. A test that expects findings takes them. */
   public List<SimFault> takeFindings() {
     return driver.takeSimFaults();

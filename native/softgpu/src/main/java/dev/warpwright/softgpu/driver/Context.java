@@ -22,6 +22,9 @@ final class Context {
   private final Set<Long> allocations = new HashSet<>();
   private final Map<Integer, Long> limits = new HashMap<>();
 
+  /** Contexts whose memory kernels of this one may use. */
+  private final Set<Context> peers = new HashSet<>();
+
   private @Nullable LaunchFailure failure;
   private boolean destroyed;
   long handle;
@@ -45,6 +48,24 @@ final class Context {
     return limits;
   }
 
+  /** Lets kernels use the memory of another device's context; false if they may already. */
+  boolean addPeer(Context peer) {
+    boolean added = peers.add(peer);
+    if (added) {
+      device.memory().addPeer(peer.device.memory());
+    }
+    return added;
+  }
+
+  /** Ends what {@link #addPeer} began; false if nothing did. */
+  boolean removePeer(Context peer) {
+    boolean removed = peers.remove(peer);
+    if (removed) {
+      device.memory().removePeer(peer.device.memory());
+    }
+    return removed;
+  }
+
   Set<LoadedModule> modules() {
     return modules;
   }
@@ -55,6 +76,11 @@ final class Context {
 
   boolean isDestroyed() {
     return destroyed;
+  }
+
+  /** All streams, those of the driver's own included. */
+  List<CudaStream> streams() {
+    return List.copyOf(streams);
   }
 
   CudaStream legacyStream() {
@@ -98,7 +124,7 @@ final class Context {
     } else if (stream.isBlocking()) {
       stream.waitFor(legacy.last());
     }
-    return queues.submit(stream, action);
+    return queues.submit(stream, action, kind == Kind.COPY ? device.copyDelay() : 0);
   }
 
   /** The legacy stream must not be made to depend on a stream that is captured. */
@@ -167,6 +193,7 @@ final class Context {
       removeStream(stream);
     }
     destroyed = true;
+    List.copyOf(peers).forEach(this::removePeer);
     modules.forEach(LoadedModule::unload);
     modules.clear();
     allocations.forEach(device.memory()::free);

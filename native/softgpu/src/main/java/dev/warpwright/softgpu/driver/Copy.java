@@ -86,7 +86,8 @@ record Copy(Place to, Place from, long width, long height) {
       case OnDevice target -> {
         switch (from) {
           case Host source -> target.memory.copyIn(target.row(row), source.row(row, width));
-          case OnDevice source -> target.memory.copy(target.row(row), source.row(row), width);
+          case OnDevice source ->
+              target.memory.copy(target.row(row), source.memory, source.row(row), width);
         }
       }
     }

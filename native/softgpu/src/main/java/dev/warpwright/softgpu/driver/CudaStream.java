@@ -59,13 +59,13 @@ final class CudaStream {
 
   /** Makes all later work here wait for {@code other}. */
   void waitFor(@Nullable Work other) {
-    if (other != null && !other.isDone()) {
+    if (other != null && other != last && !other.isDone()) {
       waits.add(other);
     }
   }
 
-  Work add(Runnable action) {
-    Work work = new Work(context, action, waits);
+  Work add(Runnable action, int delay) {
+    Work work = new Work(context, action, waits, delay);
     waits.clear();
     queue.add(work);
     last = work;
@@ -79,6 +79,11 @@ final class CudaStream {
   boolean isReady() {
     Work head = queue.peek();
     return head != null && head.isReady();
+  }
+
+  /** The work to be executed next; the queue must not be empty. */
+  Work head() {
+    return queue.element();
   }
 
   /** Executes the work at the head of the queue. */

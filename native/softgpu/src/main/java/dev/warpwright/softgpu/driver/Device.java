@@ -16,6 +16,7 @@ final class Device {
   private final DeviceMemory memory;
   private final Simulator simulator;
   private final FaultInjection faults;
+  private final StringBuilder printed = new StringBuilder();
 
   @Nullable Context primary;
   int primaryRetained;
@@ -25,8 +26,8 @@ final class Device {
     this.ordinal = ordinal;
     this.faults = faults;
     profile = options.devices().get(ordinal);
-    memory = new DeviceMemory(Math.min(options.memoryBytes(), profile.memoryBytes()));
-    simulator = new Simulator(profile, memory, options.simulation());
+    memory = new DeviceMemory(Math.min(options.memoryBytes(), profile.memoryBytes()), ordinal);
+    simulator = new Simulator(profile, memory, options.simulation(), printed::append);
   }
 
   int ordinal() {
@@ -53,6 +54,18 @@ final class Device {
     } catch (OutOfDeviceMemory e) {
       throw new CudaFailure(CudaResult.OUT_OF_MEMORY);
     }
+  }
+
+  /** What kernels have printed since the last call. */
+  String takePrinted() {
+    String text = printed.toString();
+    printed.setLength(0);
+    return text;
+  }
+
+  /** How much other work may go before a queued copy. */
+  int copyDelay() {
+    return faults.copyDelay();
   }
 
   /** Fails when a test has taken the device away. */

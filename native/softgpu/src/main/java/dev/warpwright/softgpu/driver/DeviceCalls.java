@@ -108,11 +108,4 @@ final class DeviceCalls {
   void deviceGetAttribute(MemorySegment value, int attribute, int device) {
     CMemory.putInt(value, DeviceAttributes.value(driver.device(device), attribute));
   }
-
-  @CudaEntry("cuDeviceCanAccessPeer")
-  void deviceCanAccessPeer(MemorySegment can, int device, int peer) {
-    driver.device(device);
-    driver.device(peer);
-    CMemory.putInt(can, 0);
-  }
 }

@@ -19,6 +19,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.WeakHashMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -184,16 +185,27 @@ public final class Driver {
     return findDevice(address, bytes).orElseThrow(() -> new CudaFailure(CudaResult.INVALID_VALUE));
   }
 
-  /**
-   * The device whose memory holds all of a range. Only that of the current context can: there is no
-   * access to peers, and addresses of different devices are not told apart.
-   */
+  /** The device whose memory holds all of a range: an address says which device has it. */
   Optional<Device> findDevice(long address, long bytes) {
-    Device device = context().device();
-    Allocation found = device.memory().find(address);
-    return found != null && bytes <= found.bytes() - (address - found.address())
-        ? Optional.of(device)
-        : Optional.empty();
+    context();
+    for (Device device : devices) {
+      Allocation found = device.memory().find(address);
+      if (found != null) {
+        boolean whole = bytes <= found.bytes() - (address - found.address());
+        return whole ? Optional.of(device) : Optional.empty();
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** The context that has allocated the memory at an address; the current one for other memory. */
+  Context ownerOf(long address) {
+    Optional<Device> device = findDevice(address, 1);
+    Allocation found = device.isEmpty() ? null : device.get().memory().find(address);
+    return contexts.stream()
+        .filter(context -> found != null && context.allocations().contains(found.address()))
+        .findFirst()
+        .orElseGet(this::context);
   }
 
   /** Streams that are being captured. */
@@ -221,6 +233,7 @@ public final class Driver {
       abandoned.addAll(liveMemory(context));
     }
     context.destroy();
+    contexts.forEach(other -> other.removePeer(context));
     captures.removeIf(capture -> capture.isOf(context));
     hostMemory.releaseAll(context);
     handles.remove(context.handle);
@@ -252,6 +265,16 @@ public final class Driver {
     lock.lock();
     try {
       return List.copyOf(executed);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** What kernels have printed so far, device by device; forgets it. */
+  public String takePrinted() {
+    lock.lock();
+    try {
+      return devices.stream().map(Device::takePrinted).collect(Collectors.joining());
     } finally {
       lock.unlock();
     }

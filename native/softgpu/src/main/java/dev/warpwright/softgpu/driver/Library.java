@@ -23,6 +23,7 @@ enum Library {
           MemoryCalls.class,
           HostMemoryCalls.class,
           CopyCalls.class,
+          PeerCalls.class,
           MemsetCalls.class,
           StreamCalls.class,
           EventCalls.class,

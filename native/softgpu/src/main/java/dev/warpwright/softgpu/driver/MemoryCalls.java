@@ -98,12 +98,11 @@ final class MemoryCalls {
 
   @CudaEntry("cuPointerGetAttribute")
   void pointerGetAttribute(MemorySegment data, int attribute, long address) {
-    Context context = driver.context();
     boolean onDevice = driver.findDevice(address, 1).isPresent();
     boolean pinned = !onDevice && driver.hostMemory().isPinned(address, 1);
     CudaFailure.require(onDevice || pinned);
     switch (attribute) {
-      case 1 -> CMemory.putLong(data, context.handle); // CONTEXT
+      case 1 -> CMemory.putLong(data, driver.ownerOf(address).handle); // CONTEXT
       case 2 -> CMemory.putInt(data, onDevice ? MEMORY_TYPE_DEVICE : MEMORY_TYPE_HOST);
       case 3 -> { // DEVICE_POINTER
         CudaFailure.require(onDevice);

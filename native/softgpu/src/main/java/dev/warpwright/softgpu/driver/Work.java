@@ -7,6 +7,7 @@ final class Work {
   private final Context context;
   private final Runnable action;
   private final List<Work> after;
+  private int delay;
   private boolean done;
   private long doneAt;
 
@@ -16,8 +17,10 @@ final class Work {
    * @param context where a failure of the action is kept
    * @param action what to do
    * @param after what must be done before, apart from earlier work of the same stream
+   * @param delay how often other work goes first
    */
-  Work(Context context, Runnable action, List<Work> after) {
+  Work(Context context, Runnable action, List<Work> after, int delay) {
+    this.delay = delay;
     this.context = context;
     this.action = action;
     this.after = List.copyOf(after);
@@ -25,6 +28,15 @@ final class Work {
 
   boolean isReady() {
     return after.stream().allMatch(Work::isDone);
+  }
+
+  boolean isDelayed() {
+    return delay > 0;
+  }
+
+  /** Lets other work go first once more. */
+  void wasPassed() {
+    delay--;
   }
 
   boolean isDone() {

@@ -45,13 +45,21 @@ final class WorkQueues {
     microseconds += duration;
   }
 
-  /** Queues an operation and lets some work happen, as the progress mode says. */
-  Work submit(CudaStream stream, Runnable action) {
-    Work work = stream.add(action);
+  /**
+   * Queues an operation and lets some work happen, as the progress mode says.
+   *
+   * @param mostDelay how often other work may go first
+   */
+  Work submit(CudaStream stream, Runnable action, int mostDelay) {
+    Work work = stream.add(action, mostDelay == 0 ? 0 : random.nextInt(1, mostDelay + 1));
     switch (progress) {
-      case EAGER -> complete(work);
+      case EAGER -> {
+        if (!work.isDelayed()) {
+          complete(work);
+        }
+      }
       case RANDOM -> {
-        while (random.nextInt(4) != 0 && step()) {
+        while (random.nextInt(4) != 0 && step(false)) {
           // Executed one more.
         }
       }
@@ -75,12 +83,27 @@ final class WorkQueues {
 
   /** Executes one operation of a randomly chosen stream; false when nothing can be executed. */
   boolean step() {
+    return step(true);
+  }
+
+  /**
+   * As {@link #step()}; work that is delayed goes last, and not at all unless somebody waits.
+   *
+   * @param awaited whether somebody waits
+   */
+  private boolean step(boolean awaited) {
     List<CudaStream> ready = streams.stream().filter(CudaStream::isReady).toList();
-    if (ready.isEmpty()) {
+    List<CudaStream> now = ready.stream().filter(stream -> !stream.head().isDelayed()).toList();
+    if (now.isEmpty()) {
+      now = awaited ? ready : now;
+    } else {
+      ready.stream().map(CudaStream::head).filter(Work::isDelayed).forEach(Work::wasPassed);
+    }
+    if (now.isEmpty()) {
       return false;
     }
     spend(1);
-    ready.get(random.nextInt(ready.size())).executeOne(this);
+    now.get(random.nextInt(now.size())).executeOne(this);
     return true;
   }
 }

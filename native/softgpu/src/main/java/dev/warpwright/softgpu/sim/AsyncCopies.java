@@ -82,7 +82,9 @@ final class AsyncCopies {
     LoadStore.markWritten(block.shared, targets[i], sizes[i]);
     if (block.run.checkRaces) {
       // The write happens now; that it was allowed was checked when the copy was started.
-      block.shared.shadow.write(warp, lanes[i], targets[i], sizes[i], false);
+      int[] offsets = block.run.unit.offsets;
+      offsets[lanes[i]] = targets[i];
+      block.shared.shadow.write(warp, 1 << lanes[i], offsets, sizes[i], false);
     }
   }
 

@@ -41,31 +41,32 @@ final class Atomics {
           if (releases) {
             w.clock.fence(device);
           }
+          MemoryUnit unit = w.block.run.unit;
           int turn = w.block.run.random(Warp.LANES);
           for (int i = 0; i < Warp.LANES; i++) {
             int lane = (i + turn) & 31;
             if ((mask >>> lane & 1) == 0) {
               continue;
             }
-            Space where = access.locate(w, lane);
-            access.checkInitialised(w, lane, access.bytes);
-            Publishing.acquire(w, access, where);
-            access.checkRead(w, lane, access.bytes, true);
-            access.checkWrite(w, lane, access.bytes, true, false);
-            Publishing.release(w, access, where);
-            byte[] data = access.allocation.data;
+            Space where = unit.locate(w, access, lane);
+            unit.checkInitialised(w, lane, access.bytes);
+            Publishing.acquire(w, unit, where);
+            unit.checkRead(w, lane, access.bytes, true);
+            unit.checkWrite(w, lane, access.bytes, true);
+            Publishing.release(w, unit, where);
+            byte[] data = unit.allocation.data;
             if (wide) {
-              long old = LoadStore.read(data, access.at, type);
+              long old = LoadStore.read(data, unit.at, type);
               long next = wideOp.applyAsLong(old, w.q[b + lane]);
               if (swap) {
                 next = old == w.q[b + lane] ? w.q[c + lane] : old;
               }
-              LoadStore.write(data, access.at, 8, next);
+              LoadStore.write(data, unit.at, 8, next);
               if (d >= 0) {
                 w.q[d + lane] = old;
               }
             } else {
-              int old = (int) LoadStore.read(data, access.at, type);
+              int old = (int) LoadStore.read(data, unit.at, type);
               int next;
               if (swap) {
                 next = old == w.r[b + lane] ? w.r[c + lane] : old;
@@ -74,7 +75,7 @@ final class Atomics {
               } else {
                 next = narrowOp.applyAsInt(old, w.r[b + lane]);
               }
-              LoadStore.write(data, access.at, type.bytes, next);
+              LoadStore.write(data, unit.at, type.bytes, next);
               if (d >= 0) {
                 w.r[d + lane] = type.bytes == 2 ? old & 0xffff : old;
               }

@@ -1,7 +1,9 @@
 package dev.warpwright.softgpu.sim;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /** A decoded kernel. A register is 32 consecutive elements, one a lane. */
@@ -13,11 +15,39 @@ record Code(
     long[] wide,
     int predicates,
     List<Special> specials,
+    List<Relocation> relocations,
     TreeMap<Integer, String> sharedNames,
     int staticShared,
     int localBytes) {
   /** A special register and the register that holds it. */
   record Special(String name, int slot) {}
+
+  /** A 64-bit register that holds the address of a variable of the module, plus an offset. */
+  record Relocation(int slot, String variable, long offset) {}
+
+  /** The same code for a module whose variables have these addresses. */
+  Code at(Map<String, Long> addresses) {
+    if (relocations.isEmpty()) {
+      return this;
+    }
+    long[] start = wide.clone();
+    for (Relocation relocation : relocations) {
+      long address = Objects.requireNonNull(addresses.get(relocation.variable));
+      Arrays.fill(
+          start, relocation.slot, relocation.slot + Warp.LANES, address + relocation.offset);
+    }
+    return new Code(
+        name,
+        instructions,
+        narrow,
+        start,
+        predicates,
+        specials,
+        relocations,
+        sharedNames,
+        staticShared,
+        localBytes);
+  }
 
   /** Name and offset of a place in shared memory. */
   String sharedPlace(int offset) {

@@ -6,15 +6,11 @@ import dev.warpwright.softgpu.sim.Statement.Instruction;
 import dev.warpwright.softgpu.sim.Statement.Variable;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,8 +22,12 @@ final class CodeBuilder {
   /** A register: class, first element and width in bits (1 for a predicate). */
   record Register(int slot, int bits) {}
 
-  /** What a name stands for in an address or a mov. */
-  record Symbol(Space space, long address) {}
+  /**
+   * What a name stands for in an address or a mov.
+   *
+   * @param variable of the module: its address is known when the module has its memory
+   */
+  record Symbol(Space space, long address, @Nullable String variable) {}
 
   /** A function being expanded. */
   private static final class Frame {
@@ -47,34 +47,24 @@ final class CodeBuilder {
   final ModuleText module;
   private final List<Instr> instructions = new ArrayList<>();
   private final Deque<Frame> frames = new ArrayDeque<>();
-  private final Map<Long, Integer> constants = new HashMap<>();
-  private final Map<Long, Integer> wideConstants = new HashMap<>();
-  private final Map<String, Integer> specialSlots = new HashMap<>();
-  private final List<Code.Special> specials = new ArrayList<>();
-  private final TreeMap<Integer, String> sharedNames = new TreeMap<>();
-  private final Map<String, Symbol> sharedSymbols = new HashMap<>();
-  private int narrow;
-  private int wide;
-  private int predicates;
-  private int sharedBytes;
+  private final Registers registers = new Registers();
+  private final SharedLayout shared;
   private int localBytes;
-  private int dynamicBase;
 
-  private CodeBuilder(ModuleText module) {
+  private CodeBuilder(ModuleText module, Function kernel) {
     this.module = module;
+    shared = new SharedLayout(module, kernel);
   }
 
   static Code build(ModuleText module, Function kernel) {
-    CodeBuilder builder = new CodeBuilder(module);
+    CodeBuilder builder = new CodeBuilder(module, kernel);
     Map<String, Object> parameters = new HashMap<>();
     int offset = 0;
     for (Variable parameter : kernel.parameters()) {
       offset = align(offset, parameter.align());
-      parameters.put(parameter.name(), new Symbol(Space.PARAM, offset));
+      parameters.put(parameter.name(), new Symbol(Space.PARAM, offset, null));
       offset += (int) parameter.bytes();
     }
-    builder.placeShared(kernel, new HashSet<>());
-    builder.dynamicBase = align(builder.sharedBytes, 16);
     builder.expand(kernel, parameters);
     Instr end = new Instr();
     end.kind = Kind.EXIT;
@@ -89,21 +79,19 @@ final class CodeBuilder {
   }
 
   private Code finish(String name) {
-    int[] narrowStart = new int[narrow * Warp.LANES];
-    long[] wideStart = new long[wide * Warp.LANES];
-    constants.forEach(
-        (value, slot) -> Arrays.fill(narrowStart, slot, slot + Warp.LANES, (int) (long) value));
-    wideConstants.forEach(
-        (value, slot) -> Arrays.fill(wideStart, slot, slot + Warp.LANES, (long) value));
+    for (int i = 0; i < instructions.size(); i++) {
+      instructions.get(i).index = i;
+    }
     return new Code(
         name,
         instructions.toArray(new Instr[0]),
-        narrowStart,
-        wideStart,
-        predicates,
-        List.copyOf(specials),
-        sharedNames,
-        sharedBytes,
+        registers.narrowStart(),
+        registers.wideStart(),
+        registers.predicates(),
+        registers.specials(),
+        registers.relocations(),
+        shared.names(),
+        shared.bytes(),
         // Lanes' parts follow each other and stay aligned.
         align(localBytes, 16));
   }
@@ -144,10 +132,10 @@ final class CodeBuilder {
       case Statement.Registers r -> {
         Map<String, Object> scope = frame.scopes.element();
         if (r.count() < 0) {
-          scope.put(r.name(), newRegister(r.type()));
+          scope.put(r.name(), registers.add(r.type()));
         }
         for (int i = 0; i < r.count(); i++) {
-          scope.put(r.name() + i, newRegister(r.type()));
+          scope.put(r.name() + i, registers.add(r.type()));
         }
       }
       case Statement.Declare declare -> declare(frame, declare.variable());
@@ -155,73 +143,13 @@ final class CodeBuilder {
     }
   }
 
-  private Register newRegister(PtxType type) {
-    if (type == PtxType.PRED) {
-      return new Register(predicates++, 1);
-    }
-    return type.bytes == 8
-        ? new Register(wide++ * Warp.LANES, 64)
-        : new Register(narrow++ * Warp.LANES, Math.max(2, type.bytes) * 8);
-  }
-
-  /** A fresh register for an intermediate result. */
-  int scratch() {
-    return narrow++ * Warp.LANES;
-  }
-
   private void declare(Frame frame, Variable variable) {
-    Symbol place;
     if (variable.space().equals("shared")) {
-      place = placeShared(variable);
-    } else {
-      localBytes = align(localBytes, variable.align());
-      place = new Symbol(Space.LOCAL, localBytes);
-      localBytes += (int) variable.bytes();
-    }
-    frame.scopes.element().put(variable.name(), place);
-  }
-
-  private Symbol placeShared(Variable variable) {
-    Symbol known = sharedSymbols.get(variable.name());
-    if (known != null) {
-      return known;
-    }
-    sharedBytes = align(sharedBytes, Math.max(variable.align(), 1));
-    Symbol place = new Symbol(Space.SHARED, sharedBytes);
-    sharedNames.put(sharedBytes, variable.name());
-    sharedBytes += (int) variable.bytes();
-    sharedSymbols.put(variable.name(), place);
-    return place;
-  }
-
-  /** Places what a function and those that it calls declare or use. */
-  private void placeShared(Function function, Set<String> seen) {
-    if (!seen.add(function.name()) || function.body() == null) {
       return;
     }
-    for (Statement statement : function.body()) {
-      if (statement instanceof Statement.Declare declare
-          && declare.variable().space().equals("shared")) {
-        placeShared(declare.variable());
-      } else if (statement instanceof Instruction instruction) {
-        instruction.operands().forEach(operand -> placeShared(operand, seen));
-      }
-    }
-  }
-
-  private void placeShared(Operand operand, Set<String> seen) {
-    if (operand instanceof Operand.Address address) {
-      placeShared(address.base(), seen);
-    } else if (operand instanceof Operand.Name name) {
-      Variable variable = module.sharedVariable(name.text());
-      if (variable != null && variable.bytes() >= 0) {
-        placeShared(variable);
-      }
-      Function called = module.function(name.text());
-      if (called != null) {
-        placeShared(called, seen);
-      }
-    }
+    localBytes = align(localBytes, variable.align());
+    frame.scopes.element().put(variable.name(), new Symbol(Space.LOCAL, localBytes, null));
+    localBytes += (int) variable.bytes();
   }
 
   private void instruction(Frame frame, Instruction text) {
@@ -287,13 +215,14 @@ final class CodeBuilder {
     if (at + 1 < form.operands.size()) {
       throw form.refuse("indirect calls are not simulated");
     }
-    if (name.equals("__assertfail")) {
-      form.instr.group = Instr.Group.CONTROL;
+    if (SystemCalls.isKnown(name)) {
       form.instr.action =
-          (warp, mask) -> {
-            throw warp.faultAt(
-                SimFault.Kind.ASSERT, Integer.numberOfTrailingZeros(mask), 0, "assertion failed");
-          };
+          SystemCalls.action(
+              form,
+              name,
+              arguments.stream().map(form::symbol).toList(),
+              results.stream().map(form::symbol).toList());
+      form.instr.group = Instr.Group.CONTROL;
       instructions.add(form.instr);
       return;
     }
@@ -330,17 +259,8 @@ final class CodeBuilder {
         return found;
       }
     }
-    Symbol shared = sharedSymbols.get(name);
-    if (shared != null) {
-      return shared;
-    }
-    Variable variable = module.sharedVariable(name);
-    if (variable != null) {
-      sharedNames.putIfAbsent(dynamicBase, "dynamic " + name);
-      sharedBytes = dynamicBase;
-      return new Symbol(Space.SHARED, dynamicBase);
-    }
-    return module.global(name);
+    Symbol place = shared.find(name);
+    return place != null ? place : module.global(name);
   }
 
   int predicate(String name, int line) {
@@ -350,27 +270,30 @@ final class CodeBuilder {
     throw module.error(line, name + " is not a predicate register");
   }
 
+  /** A fresh register for an intermediate result. */
+  int scratch() {
+    return registers.scratch();
+  }
+
   /** A register that always holds a value. */
   int constant(int value) {
-    return constants.computeIfAbsent((long) value, v -> narrow++ * Warp.LANES);
+    return registers.constant(value);
   }
 
   /** A 64-bit register that always holds a value. */
   int wideConstant(long value) {
-    return wideConstants.computeIfAbsent(value, v -> wide++ * Warp.LANES);
+    return registers.wideConstant(value);
+  }
+
+  /** A 64-bit register that always holds an address. */
+  int addressOf(Symbol symbol, long offset) {
+    return symbol.variable() == null
+        ? wideConstant(symbol.address() + offset)
+        : registers.addressOf(symbol, offset);
   }
 
   /** The register that holds a special register, or -1 if there is none of that name. */
   int special(String name) {
-    if (!SpecialRegisters.isKnown(name)) {
-      return -1;
-    }
-    return specialSlots.computeIfAbsent(
-        name,
-        n -> {
-          int slot = narrow++ * Warp.LANES;
-          specials.add(new Code.Special(n, slot));
-          return slot;
-        });
+    return registers.special(name);
   }
 }

@@ -42,23 +42,55 @@ final class Counters {
 
   private int seenCount;
   private int lanes;
+  private int sharedLanes;
+  private boolean local;
+  private final int[] sharedOffsets = new int[Warp.LANES];
+  private final int[] firstWord = new int[BANKS];
   private final int[] bank = new int[BANKS];
   private final int[] bankWords = new int[BANKS * Warp.LANES];
 
-  /** Starts an access of a warp. */
+  /** Counts a load or store of a warp whose lanes were located together. */
+  void access(MemoryUnit unit, int mask, Space where, int bytes, boolean store) {
+    if (where == Space.SHARED) {
+      shared(unit.offsets, mask, bytes);
+      return;
+    }
+    begin();
+    for (int m = mask; m != 0; m &= m - 1) {
+      sector(unit.allocation, unit.offsets[Integer.numberOfTrailingZeros(m)], bytes, store);
+    }
+    end(bytes, store);
+  }
+
+  /** Starts an access of a warp whose lanes are counted one by one. */
   void begin() {
     seenCount = 0;
     lanes = 0;
+    sharedLanes = 0;
+    local = false;
+  }
+
+  /** Counts one lane. */
+  void lane(MemoryUnit unit, int lane, Space where, int bytes, boolean store) {
+    switch (where) {
+      case SHARED -> {
+        sharedOffsets[lane] = unit.at;
+        sharedLanes |= 1 << lane;
+      }
+      case LOCAL -> local = true;
+      default -> sector(unit.allocation, unit.at, bytes, store);
+    }
   }
 
   /** Adds one lane's bytes in an allocation. */
-  void sector(Allocation allocation, int offset, int bytes, boolean store) {
+  private void sector(Allocation allocation, int offset, int bytes, boolean store) {
     lanes++;
     int first = offset >> SECTOR_BITS;
     int last = (offset + bytes - 1) >> SECTOR_BITS;
     for (int sector = first; sector <= last; sector++) {
       long key = (allocation.address() >> SECTOR_BITS) + sector;
       if (isNew(key)) {
+        seen[seenCount++] = key;
         sectors(allocation, store).set(sector);
       }
     }
@@ -70,7 +102,6 @@ final class Counters {
         return false;
       }
     }
-    seen[seenCount++] = key;
     return true;
   }
 
@@ -90,7 +121,19 @@ final class Counters {
   }
 
   /** Ends an access of a warp. */
-  void endGlobal(int width, boolean store) {
+  void end(int width, boolean store) {
+    if (sharedLanes != 0) {
+      shared(sharedOffsets, sharedLanes, width);
+    }
+    if (local) {
+      localAccesses++;
+    }
+    if (lanes != 0) {
+      endGlobal(width, store);
+    }
+  }
+
+  private void endGlobal(int width, boolean store) {
     int power = AccessWidths.power(width);
     if (store) {
       stores[power]++;
@@ -112,19 +155,44 @@ final class Counters {
     int phases = Math.max(1, bytes / 4);
     int lanes = Warp.LANES / phases;
     for (int phase = 0; phase < phases; phase++) {
-      Arrays.fill(bank, 0);
-      int most = 0;
-      for (int lane = phase * lanes; lane < (phase + 1) * lanes; lane++) {
-        if ((mask >>> lane & 1) == 0) {
-          continue;
-        }
-        for (int word = 0; word < phases; word++) {
-          most = Math.max(most, wordsOfBank((offsets[lane] >> 2) + word));
+      int passes = passes(offsets, mask, phase * lanes, (phase + 1) * lanes, phases);
+      sharedWavefronts += passes;
+      bankConflicts += Math.max(0, passes - 1);
+    }
+  }
+
+  /** Passes over the banks that some lanes take with their words. */
+  private int passes(int[] offsets, int mask, int from, int to, int words) {
+    int banks = 0;
+    for (int lane = from; lane < to; lane++) {
+      if ((mask >>> lane & 1) == 0) {
+        continue;
+      }
+      for (int i = 0; i < words; i++) {
+        int word = (offsets[lane] >> 2) + i;
+        int of = word & (BANKS - 1);
+        if ((banks >>> of & 1) == 0) {
+          banks |= 1 << of;
+          firstWord[of] = word;
+        } else if (firstWord[of] != word) {
+          return conflictingPasses(offsets, mask, from, to, words);
         }
       }
-      sharedWavefronts += most;
-      bankConflicts += Math.max(0, most - 1);
     }
+    return banks == 0 ? 0 : 1;
+  }
+
+  private int conflictingPasses(int[] offsets, int mask, int from, int to, int words) {
+    Arrays.fill(bank, 0);
+    int most = 0;
+    for (int lane = from; lane < to; lane++) {
+      if ((mask >>> lane & 1) != 0) {
+        for (int i = 0; i < words; i++) {
+          most = Math.max(most, wordsOfBank((offsets[lane] >> 2) + i));
+        }
+      }
+    }
+    return most;
   }
 
   /** Adds a word; returns the number of different words of its bank. */

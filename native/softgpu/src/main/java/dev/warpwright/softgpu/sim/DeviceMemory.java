@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,6 +14,11 @@ import org.jspecify.annotations.Nullable;
 public final class DeviceMemory {
   /** Host processes use 47 bits. */
   private static final long BASE = 1L << 48;
+
+  /** Between the first addresses of two devices: more than one will ever give out. */
+  private static final long STRIDE = 1L << 44;
+
+  private static final int MOST_DEVICES = 1 << 10;
 
   private static final long ALIGNMENT = 256;
   private static final long GUARD = 4096;
@@ -25,7 +31,10 @@ public final class DeviceMemory {
 
   private static final int FREED_KEPT = 4096;
 
-  private long next = BASE;
+  /** Memory of other devices that kernels of this one may use. */
+  private final List<DeviceMemory> peers = new CopyOnWriteArrayList<>();
+
+  private long next;
   private long used;
 
   private record Freed(long address, long bytes, String label) {}
@@ -36,7 +45,40 @@ public final class DeviceMemory {
    * @param capacity bytes that can be allocated at one time
    */
   public DeviceMemory(long capacity) {
+    this(capacity, 0);
+  }
+
+  /**
+   * Creates an empty memory whose addresses no other device has.
+   *
+   * @param capacity bytes that can be allocated at one time
+   * @param ordinal which device of the machine
+   */
+  public DeviceMemory(long capacity, int ordinal) {
+    if (ordinal < 0 || ordinal >= MOST_DEVICES) {
+      throw new IllegalArgumentException("ordinal " + ordinal + ": 0 to " + (MOST_DEVICES - 1));
+    }
     this.capacity = capacity;
+    next = BASE + ordinal * STRIDE;
+  }
+
+  /** Lets kernels of this device use another one's memory. */
+  public void addPeer(DeviceMemory peer) {
+    peers.add(peer);
+  }
+
+  /** Ends what {@link #addPeer} began. */
+  public void removePeer(DeviceMemory peer) {
+    peers.remove(peer);
+  }
+
+  /** Finds the live allocation that holds an address, here or in a peer. */
+  @Nullable Allocation reach(long address) {
+    Allocation found = find(address);
+    for (DeviceMemory peer : peers) {
+      found = found == null ? peer.find(address) : found;
+    }
+    return found;
   }
 
   /**
@@ -191,11 +233,24 @@ public final class DeviceMemory {
    * @param bytes size
    * @throws IllegalArgumentException if a range is not inside one allocation
    */
-  public synchronized void copy(long to, long from, long bytes) {
+  public void copy(long to, long from, long bytes) {
+    copy(to, this, from, bytes);
+  }
+
+  /**
+   * Copies from a device, this one or another, overlaps included. Undefined bytes stay undefined.
+   *
+   * @param to device address here
+   * @param memory where the source is
+   * @param from device address there
+   * @param bytes size
+   * @throws IllegalArgumentException if a range is not inside one allocation
+   */
+  public synchronized void copy(long to, DeviceMemory memory, long from, long bytes) {
     if (bytes == 0) {
       return;
     }
-    Allocation source = range(from, bytes);
+    Allocation source = memory.range(from, bytes);
     Allocation target = range(to, bytes);
     int start = (int) (from - source.address());
     int offset = (int) (to - target.address());

@@ -1,6 +1,7 @@
 package dev.warpwright.softgpu.sim;
 
 import java.util.List;
+import java.util.Map;
 
 /** A kernel of a loaded module. */
 public final class Entry {
@@ -23,6 +24,11 @@ public final class Entry {
     this.parameters = List.copyOf(parameters);
     this.parameterBytes = parameterBytes;
     this.maxThreads = maxThreads;
+  }
+
+  /** The same kernel in a module whose variables have these addresses. */
+  Entry at(Map<String, Long> addresses) {
+    return new Entry(code.at(addresses), parameters, parameterBytes, maxThreads);
   }
 
   Code code() {

@@ -175,17 +175,26 @@ final class Form {
         return special;
       }
       if (found instanceof Symbol s) {
-        return isWide ? code.wideConstant(s.address()) : code.constant((int) s.address());
+        return address(s, 0, isWide);
       }
       throw refuse("unknown name " + name.text());
     }
     if (operand instanceof Operand.Address sum
         && sum.base() instanceof Operand.Name name
         && code.lookup(name.text()) instanceof Symbol s) {
-      long address = s.address() + sum.offset();
-      return isWide ? code.wideConstant(address) : code.constant((int) address);
+      return address(s, sum.offset(), isWide);
     }
     throw refuse("an operand of an unknown shape");
+  }
+
+  private int address(Symbol symbol, long offset, boolean isWide) {
+    if (isWide) {
+      return code.addressOf(symbol, offset);
+    }
+    if (symbol.variable() != null) {
+      throw refuse("the address of " + symbol.variable() + " has 64 bits");
+    }
+    return code.constant((int) (symbol.address() + offset));
   }
 
   int source(int index, PtxType type) {

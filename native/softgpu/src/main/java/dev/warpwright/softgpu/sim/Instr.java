@@ -60,6 +60,9 @@ final class Instr {
   /** Of a block barrier. */
   BarrierOperands barrier = BarrierOperands.NONE;
 
+  /** Place in the code. */
+  int index;
+
   int line;
   String source = "";
   String text = "";

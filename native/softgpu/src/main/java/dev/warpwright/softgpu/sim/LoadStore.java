@@ -33,40 +33,74 @@ final class LoadStore {
       form.instr.action = parameter(access, type, targets, wide, bits);
       return;
     }
+    Values values = new Values(type, targets, wide, bits);
     form.instr.action =
         (warp, mask) -> {
-          begin(warp, access);
-          boolean shared = false;
-          boolean global = false;
-          for (int m = mask; m != 0; m &= m - 1) {
-            int lane = Integer.numberOfTrailingZeros(m);
-            Space where = access.locate(warp, lane);
-            access.checkInitialised(warp, lane, access.bytes);
-            if (strong) {
-              Publishing.acquire(warp, access, where);
-            }
-            access.checkRead(warp, lane, access.bytes, strong);
-            if (where == Space.SHARED) {
-              shared = true;
-              access.sharedOffsets[lane] = access.at;
-            } else if (where == Space.GLOBAL) {
-              global = true;
-              warp.block.run.counters.sector(access.allocation, access.at, access.bytes, false);
-            }
-            for (int i = 0; i < count; i++) {
-              long value = read(access.allocation.data, access.at + i * type.bytes, type);
-              if (wide[i]) {
-                warp.q[targets[i] + lane] = value;
-              } else {
-                warp.r[targets[i] + lane] = bits[i] == 16 ? (int) value & 0xffff : (int) value;
-              }
-            }
+          MemoryUnit unit = warp.block.run.unit;
+          Space where = strong ? null : unit.locateAll(warp, access, mask);
+          if (where != null) {
+            unit.checkReads(warp, mask, access.bytes);
+            fetch(warp, mask, values);
+            warp.block.run.counters.access(unit, mask, where, access.bytes, false);
+          } else {
+            loadEach(warp, access, mask, strong, values);
           }
-          count(warp, access, mask, shared, global, false);
           if (acquire) {
             warp.clock.tick++;
           }
         };
+  }
+
+  /** Registers of a load or store, one for each element. */
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Values(PtxType type, int[] registers, boolean[] wide, int[] bits) {}
+
+  /** Lanes whose accesses differ in kind, or that order memory, go one by one. */
+  private static void loadEach(Warp warp, Access access, int mask, boolean strong, Values values) {
+    MemoryUnit unit = warp.block.run.unit;
+    Counters counters = warp.block.run.counters;
+    counters.begin();
+    for (int m = mask; m != 0; m &= m - 1) {
+      int lane = Integer.numberOfTrailingZeros(m);
+      Space where = unit.locate(warp, access, lane);
+      unit.checkInitialised(warp, lane, access.bytes);
+      if (strong) {
+        Publishing.acquire(warp, unit, where);
+      }
+      unit.checkRead(warp, lane, access.bytes, strong);
+      unit.offsets[lane] = unit.at;
+      fetch(warp, 1 << lane, values);
+      counters.lane(unit, lane, where, access.bytes, false);
+    }
+    counters.end(access.bytes, false);
+  }
+
+  /** Copies what the located lanes read into their registers. */
+  private static void fetch(Warp warp, int mask, Values values) {
+    MemoryUnit unit = warp.block.run.unit;
+    byte[] data = unit.allocation.data;
+    int[] offsets = unit.offsets;
+    PtxType type = values.type;
+    for (int i = 0; i < values.registers.length; i++) {
+      int to = values.registers[i];
+      int skip = i * type.bytes;
+      if (type.bytes == 4 && !values.wide[i]) {
+        for (int m = mask; m != 0; m &= m - 1) {
+          int lane = Integer.numberOfTrailingZeros(m);
+          warp.r[to + lane] = (int) Access.INTS.get(data, offsets[lane] + skip);
+        }
+        continue;
+      }
+      for (int m = mask; m != 0; m &= m - 1) {
+        int lane = Integer.numberOfTrailingZeros(m);
+        long value = read(data, offsets[lane] + skip, type);
+        if (values.wide[i]) {
+          warp.q[to + lane] = value;
+        } else {
+          warp.r[to + lane] = values.bits[i] == 16 ? (int) value & 0xffff : (int) value;
+        }
+      }
+    }
   }
 
   private static Instr.Action parameter(
@@ -122,61 +156,96 @@ final class LoadStore {
         wide[i] = register.bits() == 64;
       }
     }
+    Values values = new Values(type, sources, wide, new int[0]);
     form.instr.action =
         (warp, mask) -> {
-          begin(warp, access);
+          MemoryUnit unit = warp.block.run.unit;
           if (release) {
             warp.clock.fence(true);
           }
-          boolean shared = false;
-          boolean global = false;
-          for (int m = mask; m != 0; m &= m - 1) {
-            int lane = Integer.numberOfTrailingZeros(m);
-            Space where = access.locate(warp, lane);
-            byte[] data = access.allocation.data;
-            boolean equal = true;
-            for (int i = 0; i < count; i++) {
-              long value = wide[i] ? warp.q[sources[i] + lane] : warp.r[sources[i] + lane];
-              equal &= sameBytes(data, access.at + i * type.bytes, type.bytes, value);
-            }
-            access.checkWrite(warp, lane, access.bytes, strong, equal);
-            if (strong) {
-              Publishing.release(warp, access, where);
-            }
-            for (int i = 0; i < count; i++) {
-              long value = wide[i] ? warp.q[sources[i] + lane] : warp.r[sources[i] + lane];
-              write(data, access.at + i * type.bytes, type.bytes, value);
-            }
-            markWritten(access.allocation, access.at, access.bytes);
-            if (where == Space.SHARED) {
-              shared = true;
-              access.sharedOffsets[lane] = access.at;
-            } else if (where == Space.GLOBAL) {
-              global = true;
-              warp.block.run.counters.sector(access.allocation, access.at, access.bytes, true);
-            }
+          Space where = strong ? null : unit.locateAll(warp, access, mask);
+          if (where == null) {
+            storeEach(warp, access, mask, strong, values);
+            return;
           }
-          count(warp, access, mask, shared, global, true);
+          put(warp, mask, access.bytes, false, values);
+          warp.block.run.counters.access(unit, mask, where, access.bytes, true);
         };
   }
 
-  private static void begin(Warp warp, Access access) {
-    if (access.space == Space.GLOBAL || access.space == Space.GENERIC) {
-      warp.block.run.counters.begin();
+  private static void storeEach(Warp warp, Access access, int mask, boolean strong, Values values) {
+    MemoryUnit unit = warp.block.run.unit;
+    Counters counters = warp.block.run.counters;
+    counters.begin();
+    for (int m = mask; m != 0; m &= m - 1) {
+      int lane = Integer.numberOfTrailingZeros(m);
+      Space where = unit.locate(warp, access, lane);
+      unit.offsets[lane] = unit.at;
+      put(warp, 1 << lane, access.bytes, strong, values);
+      if (strong) {
+        Publishing.release(warp, unit, where);
+      }
+      counters.lane(unit, lane, where, access.bytes, true);
+    }
+    counters.end(access.bytes, true);
+  }
+
+  /** Checks and executes the store of located lanes; equal bytes written twice are no race. */
+  private static void put(Warp warp, int mask, int bytes, boolean strong, Values values) {
+    MemoryUnit unit = warp.block.run.unit;
+    for (int left = mask; left != 0; ) {
+      int lane = unit.writes(warp, left, bytes, strong);
+      if (lane < 0) {
+        write(warp, left, bytes, values);
+        return;
+      }
+      // Lanes before have written what this one would write again.
+      write(warp, left & ((1 << lane) - 1), bytes, values);
+      if (!unit.allocation.shadow.conflictWrote || !isThere(warp, lane, values)) {
+        throw unit.writeRace(warp, lane, bytes, strong);
+      }
+      left &= -2 << lane;
     }
   }
 
-  private static void count(
-      Warp warp, Access access, int mask, boolean shared, boolean global, boolean store) {
-    Counters counters = warp.block.run.counters;
-    if (global) {
-      counters.endGlobal(access.bytes, store);
+  private static boolean isThere(Warp warp, int lane, Values values) {
+    MemoryUnit unit = warp.block.run.unit;
+    int bytes = values.type.bytes;
+    boolean same = true;
+    for (int i = 0; i < values.registers.length; i++) {
+      long value = value(warp, lane, values, i);
+      same &= sameBytes(unit.allocation.data, unit.offsets[lane] + i * bytes, bytes, value);
     }
-    if (shared) {
-      counters.shared(access.sharedOffsets, mask, access.bytes);
-    } else if (access.space == Space.LOCAL) {
-      counters.localAccesses++;
+    return same;
+  }
+
+  private static void write(Warp warp, int mask, int bytes, Values values) {
+    Allocation allocation = warp.block.run.unit.allocation;
+    int[] offsets = warp.block.run.unit.offsets;
+    for (int i = 0; i < values.registers.length; i++) {
+      int from = values.registers[i];
+      int skip = i * values.type.bytes;
+      if (values.type.bytes == 4 && !values.wide[i]) {
+        for (int m = mask; m != 0; m &= m - 1) {
+          int lane = Integer.numberOfTrailingZeros(m);
+          Access.INTS.set(allocation.data, offsets[lane] + skip, warp.r[from + lane]);
+        }
+        continue;
+      }
+      for (int m = mask; m != 0; m &= m - 1) {
+        int lane = Integer.numberOfTrailingZeros(m);
+        write(
+            allocation.data, offsets[lane] + skip, values.type.bytes, value(warp, lane, values, i));
+      }
     }
+    for (int m = mask; m != 0; m &= m - 1) {
+      markWritten(allocation, offsets[Integer.numberOfTrailingZeros(m)], bytes);
+    }
+  }
+
+  private static long value(Warp warp, int lane, Values values, int i) {
+    int slot = values.registers[i] + lane;
+    return values.wide[i] ? warp.q[slot] : warp.r[slot];
   }
 
   /** Sets the bits of written bytes; the access is aligned and at most 16 bytes. */

@@ -12,6 +12,15 @@ final class MatrixInstructions {
 
   private MatrixInstructions() {}
 
+  /** The matrices of one instruction as numbers. */
+  static final class Tiles {
+    private static final int MOST_K = 64;
+
+    final double[] rows = new double[16 * MOST_K];
+    final double[] columns = new double[N * MOST_K];
+    final double[] sums = new double[16 * N];
+  }
+
   /** How elements lie in registers. */
   private enum Element {
     F16(16),
@@ -144,11 +153,11 @@ final class MatrixInstructions {
     int[] b = registers(form, 2, halves);
     int[] c = registers(form, 3, packed ? 2 : 4);
     int each = 32 / left.bits;
-    double[] rows = new double[16 * k];
-    double[] columns = new double[N * k];
-    double[] sums = new double[16 * N];
     form.instr.action =
         (w, mask) -> {
+          double[] rows = w.block.run.tiles.rows;
+          double[] columns = w.block.run.tiles.columns;
+          double[] sums = w.block.run.tiles.sums;
           for (int i = 0; i < a.length; i++) {
             int at = (i & 1) * 8 * k + (i >> 1) * 4 * each;
             for (int lane = 0; lane < Warp.LANES; lane++) {
@@ -272,9 +281,9 @@ final class MatrixInstructions {
       d[i] = form.target(form.parts(0).get(i), 64);
       c[i] = form.source(form.parts(3).get(i), PtxType.F64);
     }
-    double[] results = new double[2 * Warp.LANES];
     form.instr.action =
         (w, mask) -> {
+          double[] results = w.block.run.tiles.sums;
           for (int lane = 0; lane < Warp.LANES; lane++) {
             for (int i = 0; i < 2; i++) {
               double sum = Double.longBitsToDouble(w.q[c[i] + lane]);

@@ -40,17 +40,22 @@ final class MatrixLoads {
 
   static void load(Form form) {
     Operands o = operands(form, 1, 0);
-    int[] rows = new int[Warp.LANES];
     form.instr.action =
         (w, mask) -> {
+          MemoryUnit unit = w.block.run.unit;
+          int[] rows = unit.offsets;
           int lanes = o.registers().length * 8;
-          for (int lane = 0; lane < lanes; lane++) {
-            o.access().locate(w, lane);
-            o.access().checkInitialised(w, lane, ROW);
-            o.access().checkRead(w, lane, ROW, false);
-            rows[lane] = o.access().at;
+          int readers = -1 >>> (Warp.LANES - lanes);
+          if (unit.locateAll(w, o.access(), readers) != null) {
+            unit.checkReads(w, readers, ROW);
+          } else {
+            for (int lane = 0; lane < lanes; lane++) {
+              unit.locate(w, o.access(), lane);
+              unit.checkInitialised(w, lane, ROW);
+              unit.checkRead(w, lane, ROW, false);
+            }
           }
-          w.block.run.counters.shared(rows, lanes == 32 ? -1 : (1 << lanes) - 1, ROW);
+          w.block.run.counters.shared(rows, readers, ROW);
           byte[] data = w.block.shared.data;
           for (int i = 0; i < o.registers().length; i++) {
             int to = o.registers()[i];
@@ -82,17 +87,17 @@ final class MatrixLoads {
   static void store(Form form) {
     form.needArchitecture(90);
     Operands o = operands(form, 0, 1);
-    int[] rows = new int[Warp.LANES];
     form.instr.action =
         (w, mask) -> {
+          MemoryUnit unit = w.block.run.unit;
+          int[] rows = unit.offsets;
           int lanes = o.registers().length * 8;
           for (int lane = 0; lane < lanes; lane++) {
-            o.access().locate(w, lane);
-            o.access().checkWrite(w, lane, ROW, false, false);
-            LoadStore.markWritten(w.block.shared, o.access().at, ROW);
-            rows[lane] = o.access().at;
+            unit.locate(w, o.access(), lane);
+            unit.checkWrite(w, lane, ROW, false);
+            LoadStore.markWritten(w.block.shared, unit.at, ROW);
           }
-          w.block.run.counters.shared(rows, lanes == 32 ? -1 : (1 << lanes) - 1, ROW);
+          w.block.run.counters.shared(rows, -1 >>> (Warp.LANES - lanes), ROW);
           byte[] data = w.block.shared.data;
           for (int i = 0; i < o.registers().length; i++) {
             for (int lane = 0; lane < Warp.LANES; lane++) {

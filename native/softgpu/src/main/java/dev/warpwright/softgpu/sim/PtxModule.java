@@ -1,14 +1,10 @@
 package dev.warpwright.softgpu.sim;
 
-import dev.warpwright.softgpu.sim.CodeBuilder.Symbol;
-import dev.warpwright.softgpu.sim.Statement.Function;
 import dev.warpwright.softgpu.sim.Statement.Variable;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** A loaded PTX text: kernels, global variables and constants. */
@@ -32,55 +28,27 @@ public final class PtxModule {
    */
   public static PtxModule load(
       String name, String ptx, DeviceProfile profile, DeviceMemory memory) {
-    PtxParser parsed = PtxParser.parse(name, ptx);
-    int architecture = architecture(name, parsed.target);
-    if (architecture > profile.architecture()) {
+    DecodedModule decoded = DecodedModule.of(name, ptx);
+    if (decoded.architecture() > profile.architecture()) {
       throw new PtxException(
-          name, 1, parsed.target + " is newer than sm_" + profile.architecture());
+          name, 1, decoded.target() + " is newer than sm_" + profile.architecture());
     }
     PtxModule module = new PtxModule(memory);
     try {
-      module.decode(name, parsed, architecture);
+      decoded.variables().forEach(module::place);
+      decoded.variables().forEach(module::point);
     } catch (RuntimeException e) {
       module.unload();
       throw e;
     }
+    decoded
+        .entries()
+        .forEach(entry -> module.entries.put(entry.name(), entry.at(module.variables)));
     return module;
   }
 
-  private static int architecture(String name, String target) {
-    if (!target.matches("sm_\\d+[a-z]?")) {
-      throw new PtxException(name, 1, "unknown target '" + target + "'");
-    }
-    return Integer.parseInt(target.replaceAll("\\D", ""));
-  }
-
-  private void decode(String name, PtxParser parsed, int architecture) {
-    Map<String, Variable> shared = new HashMap<>();
-    Map<String, Symbol> globals = new HashMap<>();
-    for (Variable variable : parsed.variables) {
-      if (variable.space().equals("shared")) {
-        shared.put(variable.name(), variable);
-      } else {
-        long address = place(name, variable);
-        Space space = variable.space().equals("const") ? Space.CONST : Space.GLOBAL;
-        globals.put(variable.name(), new Symbol(space, address));
-      }
-    }
-    ModuleText text = new ModuleText(name, architecture, parsed.functions, shared, globals);
-    for (Function function : parsed.functions.values()) {
-      if (function.entry()) {
-        entries.put(function.name(), entry(function, CodeBuilder.build(text, function)));
-      }
-    }
-  }
-
   /** Variables without initialiser are zero. */
-  private long place(String name, Variable variable) {
-    if (variable.bytes() <= 0) {
-      throw new PtxException(
-          name, variable.line(), variable.name() + " is not defined in this module");
-    }
+  private void place(Variable variable) {
     long address = memory.allocate(variable.bytes(), variable.space() + " " + variable.name());
     variables.put(variable.name(), address);
     byte[] initial = variable.initial();
@@ -89,18 +57,18 @@ public final class PtxModule {
     } else {
       memory.copyIn(address, MemorySegment.ofArray(initial));
     }
-    return address;
   }
 
-  private static Entry entry(Function function, Code code) {
-    List<Entry.Parameter> parameters = new ArrayList<>();
-    int offset = 0;
-    for (Variable parameter : function.parameters()) {
-      offset = CodeBuilder.align(offset, parameter.align());
-      parameters.add(new Entry.Parameter(parameter.name(), offset, (int) parameter.bytes()));
-      offset += (int) parameter.bytes();
-    }
-    return new Entry(code, parameters, offset, function.maxThreads());
+  /** Writes the addresses of other variables that a variable holds. */
+  private void point(Variable variable) {
+    variable
+        .pointers()
+        .forEach(
+            (offset, other) -> {
+              Long to = Objects.requireNonNull(variables.get(other), other);
+              Long at = Objects.requireNonNull(variables.get(variable.name()));
+              memory.copyIn(at + offset, MemorySegment.ofArray(new long[] {to}));
+            });
   }
 
   /** The kernels by name, in the order of the text. */

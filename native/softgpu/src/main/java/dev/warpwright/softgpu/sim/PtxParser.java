@@ -169,14 +169,16 @@ final class PtxParser {
       in.expect("]");
     }
     byte[] initial = null;
+    Map<Integer, String> pointers = new LinkedHashMap<>();
     if (in.accept("=")) {
-      initial = initialiser(type, (int) (count * type.bytes));
+      initial = initialiser(type, (int) (count * type.bytes), pointers);
     }
     long bytes = open ? -1 : count * type.bytes;
-    return new Variable(space, name, type, Math.max(align, type.bytes), bytes, initial, line);
+    return new Variable(
+        space, name, type, Math.max(align, type.bytes), bytes, initial, pointers, line);
   }
 
-  private byte[] initialiser(PtxType type, int bytes) {
+  private byte[] initialiser(PtxType type, int bytes, Map<Integer, String> pointers) {
     byte[] data = new byte[bytes];
     int at = 0;
     int depth = 0;
@@ -185,6 +187,14 @@ final class PtxParser {
         depth++;
       } else if (in.accept("}")) {
         depth--;
+      } else if (in.accept("generic")) {
+        in.expect("(");
+        if (type.bytes != Long.BYTES) {
+          throw in.error("an address in ." + type.text);
+        }
+        pointers.put(at, in.next());
+        at += type.bytes;
+        in.expect(")");
       } else if (!in.accept(",")) {
         long bits = in.literal().bits();
         for (int b = 0; b < type.bytes; b++) {

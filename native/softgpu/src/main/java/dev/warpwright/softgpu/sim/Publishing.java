@@ -13,14 +13,14 @@ final class Publishing {
     return where == Space.SHARED ? warp.block.published : warp.block.run.published;
   }
 
-  static void release(Warp warp, Access access, Space where) {
+  static void release(Warp warp, MemoryUnit unit, Space where) {
     Clock clock = warp.clock;
     if (!warp.block.run.checkRaces || clock.blockFence == 0) {
       return;
     }
     Knowledge word =
         words(warp, where)
-            .computeIfAbsent(access.allocation.address() + access.at, a -> new Knowledge());
+            .computeIfAbsent(unit.allocation.address() + unit.at, a -> new Knowledge());
     int index = warp.block.index;
     if (clock.deviceFence > 0) {
       word.join(index, clock.published(true));
@@ -30,12 +30,12 @@ final class Publishing {
     word.join(~index, clock.published(false));
   }
 
-  static void acquire(Warp warp, Access access, Space where) {
+  static void acquire(Warp warp, MemoryUnit unit, Space where) {
     Map<Long, Knowledge> words = words(warp, where);
     if (words.isEmpty()) {
       return;
     }
-    Knowledge word = words.get(access.allocation.address() + access.at);
+    Knowledge word = words.get(unit.allocation.address() + unit.at);
     if (word == null) {
       return;
     }

@@ -2,6 +2,7 @@ package dev.warpwright.softgpu.sim;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** What all blocks of a launch share. */
 final class Run {
@@ -9,6 +10,7 @@ final class Run {
   final Code code;
   final DeviceProfile profile;
   final DeviceMemory memory;
+  final MemoryUnit unit;
   final Counters counters = new Counters();
   final boolean checkInitialised;
   final boolean checkRaces;
@@ -19,6 +21,17 @@ final class Run {
 
   final long generation = nextGeneration();
 
+  /** For instructions that read registers of all lanes before they write one. */
+  final int[] lanes = new int[Warp.LANES];
+
+  /** What kernels print. */
+  final Consumer<String> output;
+
+  /** Address of what the blocks of a cooperative launch meet at; 0 in other launches. */
+  long gridWorkspace;
+
+  final MatrixInstructions.Tiles tiles = new MatrixInstructions.Tiles();
+
   /** What atomics published, by address of the word; global memory. */
   final Map<Long, Knowledge> published = new HashMap<>();
 
@@ -26,9 +39,17 @@ final class Run {
   private long used;
   private long random;
 
-  Run(Launch launch, Code code, DeviceProfile profile, DeviceMemory memory, SimOptions options) {
+  Run(
+      Launch launch,
+      Code code,
+      DeviceProfile profile,
+      DeviceMemory memory,
+      SimOptions options,
+      Consumer<String> output) {
+    this.output = output;
     this.launch = launch;
     this.code = code;
+    unit = new MemoryUnit(code);
     this.profile = profile;
     this.memory = memory;
     checkInitialised = options.checks().contains(Check.UNINITIALISED);

@@ -8,37 +8,48 @@ import org.jspecify.annotations.Nullable;
  * readers in one warp, and one earlier reader in another warp or block. More readers are forgotten:
  * of a write that races with several, one is enough.
  *
- * <p>A granule has 4 bytes, for which 32 are kept here. In shared memory granules are halved when a
+ * <p>A granule has 4 bytes, for which 28 are kept here. In shared memory granules are halved when a
  * narrower access comes. In device memory that would cost too much: there, narrow accesses to
  * different bytes of a granule are told apart, but only the last one is remembered.
  */
 final class Shadow {
+  /** Granules of a page: an aligned access never crosses one. */
   private static final int PAGE_BITS = 10;
+
   private static final int PAGE = 1 << PAGE_BITS;
 
-  /** In {@link Page#readOther}: somewhere in another block. */
-  private static final int OTHER_BLOCK = -1;
+  /** In place of an earlier reader: somewhere in another block. */
+  private static final int OTHER_BLOCK = 1 << 29;
 
-  /** Beside a PTX line: which bytes of the granule were accessed. */
-  private static final int LINE_BITS = 28;
-
-  private static final int LINES = (1 << LINE_BITS) - 1;
   private static final int ALL_BYTES = 15;
+
+  /** Instructions behind this one share its number. */
+  private static final int LAST_SITE = 0xffff;
+
+  /** Longs of a granule: last write, last read, and the readers (see {@link Page#state}). */
+  private static final int LONGS = 3;
 
   /** A stretch of granules. */
   private static final class Page {
     long generation;
-    final long[] write = new long[PAGE];
-    final long[] read = new long[PAGE];
-    final int[] readLanes = new int[PAGE];
-    final int[] readOther = new int[PAGE];
-    final int[] writeLine = new int[PAGE];
-    final int[] readLine = new int[PAGE];
+
+    /**
+     * Three longs a granule: the last write; the last read; its lanes in the lower half, in the
+     * upper one an earlier reader's warp and tick, or {@link #OTHER_BLOCK}.
+     */
+    final long[] state;
+
+    /** The instruction that read in the lower half, the one that wrote in the upper one. */
+    final int[] sites;
+
+    Page(int granules, long now) {
+      state = new long[LONGS * granules];
+      sites = new int[granules];
+      generation = now;
+    }
 
     void clear(long now) {
-      Arrays.fill(write, 0);
-      Arrays.fill(read, 0);
-      Arrays.fill(readOther, 0);
+      Arrays.fill(state, 0);
       generation = now;
     }
   }
@@ -49,10 +60,10 @@ final class Shadow {
   private @Nullable Page[] pages = new Page[0];
   private long generation;
 
-  /** After a conflict: the stamp of the other party, its PTX line, and whether it wrote. */
+  /** After a conflict: the stamp of the other party, its instruction, and whether it wrote. */
   long conflict;
 
-  int conflictLine;
+  int conflictSite;
   boolean conflictWrote;
 
   Shadow(int bytes, boolean refines) {
@@ -65,15 +76,40 @@ final class Shadow {
     generation = launch;
   }
 
+  /** Bytes in the arrays kept here. */
+  long footprint() {
+    long sum = (long) pages.length * Integer.BYTES;
+    for (Page page : pages) {
+      sum +=
+          page == null
+              ? 0
+              : (long) page.state.length * Long.BYTES + (long) page.sites.length * Integer.BYTES;
+    }
+    return sum;
+  }
+
+  private int granules() {
+    return (bytes + (1 << shift) - 1) >> shift;
+  }
+
   private Page page(int granule) {
     int index = granule >> PAGE_BITS;
+    if (index < pages.length) {
+      Page page = pages[index];
+      if (page != null && page.generation == generation) {
+        return page;
+      }
+    }
+    return begunPage(index);
+  }
+
+  private Page begunPage(int index) {
     if (index >= pages.length) {
-      pages = Arrays.copyOf(pages, (bytes >> shift >> PAGE_BITS) + 1);
+      pages = Arrays.copyOf(pages, ((granules() - 1) >> PAGE_BITS) + 1);
     }
     Page page = pages[index];
     if (page == null) {
-      page = new Page();
-      page.generation = generation;
+      page = new Page(Math.min(PAGE, granules() - (index << PAGE_BITS)), generation);
       pages[index] = page;
     } else if (page.generation != generation) {
       page.clear(generation);
@@ -86,118 +122,166 @@ final class Shadow {
     while (width < 1 << shift) {
       @Nullable Page[] old = pages;
       shift--;
-      pages = new Page[(bytes >> shift >> PAGE_BITS) + 1];
+      pages = new Page[((granules() - 1) >> PAGE_BITS) + 1];
       for (int i = 0; i < old.length; i++) {
         Page from = old[i];
-        if (from == null || from.generation != generation) {
-          continue;
-        }
-        for (int g = 0; g < PAGE; g++) {
-          for (int half = 0; half < 2; half++) {
-            int granule = (((i << PAGE_BITS) + g) << 1) + half;
-            if (granule >> PAGE_BITS < pages.length) {
-              copy(from, g, page(granule), granule & (PAGE - 1));
-            }
-          }
+        if (from != null && from.generation == generation) {
+          split(from, i << PAGE_BITS);
         }
       }
     }
   }
 
-  private static void copy(Page from, int at, Page to, int into) {
-    to.write[into] = from.write[at];
-    to.read[into] = from.read[at];
-    to.readLanes[into] = from.readLanes[at];
-    to.readOther[into] = from.readOther[at];
-    to.writeLine[into] = from.writeLine[at];
-    to.readLine[into] = from.readLine[at];
+  private void split(Page from, int first) {
+    for (int g = 0; g < from.sites.length; g++) {
+      for (int half = 0; half < 2; half++) {
+        int granule = ((first + g) << 1) + half;
+        if (granule < granules()) {
+          Page to = page(granule);
+          int at = granule & (PAGE - 1);
+          System.arraycopy(from.state, g * LONGS, to.state, at * LONGS, LONGS);
+          to.sites[at] = from.sites[g];
+        }
+      }
+    }
   }
 
   private int touched(int offset, int width) {
     return width >= 1 << shift ? ALL_BYTES : ((1 << width) - 1) << (offset & 3);
   }
 
-  private static boolean overlaps(int line, int touched) {
-    return (line >>> LINE_BITS & touched) != 0;
+  private static int site(Warp warp) {
+    return Math.min(warp.current.index, LAST_SITE);
   }
 
-  /** Records a read; false if it races, with the other party in {@link #conflict}. */
-  boolean read(Warp warp, int lane, int offset, int width, boolean strong) {
+  /**
+   * Records a read of several lanes.
+   *
+   * @return the first lane whose read races, with the other party in {@link #conflict}; or -1
+   */
+  int read(Warp warp, int lanes, int[] offsets, int width, boolean strong) {
     if (refines && width < 1 << shift) {
       refine(width);
     }
-    int touched = touched(offset, width);
-    int last = (offset + width - 1) >> shift;
-    long mine = Stamp.of(warp.block.index, warp.id, 0, warp.clock.tick, strong);
-    for (int granule = offset >> shift; granule <= last; granule++) {
-      Page page = page(granule);
-      int at = granule & (PAGE - 1);
-      long write = page.write[at];
-      if (write != 0
-          && overlaps(page.writeLine[at], touched)
-          && !(strong && Stamp.strong(write))
-          && !Stamp.ordered(write, warp, lane)) {
-        return conflict(write, page.writeLine[at], true);
+    long stamp = Stamp.of(warp.block.index, warp.id, 0, warp.clock.tick, strong);
+    int site = site(warp);
+    // Neighbours are mostly written by one instruction: what was found for one holds for all.
+    long ordered = 0;
+    for (int m = lanes; m != 0; m &= m - 1) {
+      int lane = Integer.numberOfTrailingZeros(m);
+      int offset = offsets[lane];
+      int touched = touched(offset, width);
+      long mine = Stamp.withBytes(stamp, touched);
+      int first = offset >> shift;
+      int last = (offset + width - 1) >> shift;
+      Page page = page(first);
+      long[] state = page.state;
+      for (int granule = first; granule <= last; granule++) {
+        int at = granule & (PAGE - 1);
+        int i = at * LONGS;
+        long write = state[i];
+        if (write != 0 && Stamp.anyLane(write) != ordered) {
+          if (Stamp.overlaps(write, touched)
+              && !(strong && Stamp.strong(write))
+              && !Stamp.ordered(write, warp, lane)) {
+            conflict(write, page.sites[at] >>> 16, true);
+            return lane;
+          }
+          if (width >= 1 << shift && Stamp.orderedForAll(write, warp)) {
+            ordered = Stamp.anyLane(write);
+          }
+        }
+        if (state[i + 1] == mine) {
+          state[i + 2] |= 1L << lane;
+        } else {
+          noteReader(state, i, mine, touched, lane);
+          page.sites[at] = (page.sites[at] & ~LAST_SITE) | site;
+        }
       }
-      long read = page.read[at];
-      boolean sameBytes = page.readLine[at] >>> LINE_BITS == touched;
-      if (read == mine && sameBytes) {
-        page.readLanes[at] |= 1 << lane;
-        continue;
+    }
+    return -1;
+  }
+
+  /** Other lanes, or another warp, read a granule now; one of the readers before is kept. */
+  private static void noteReader(long[] state, int i, long mine, int touched, int lane) {
+    long read = state[i + 1];
+    int other = 0;
+    if (read != 0 && Stamp.sameBytes(read, touched)) {
+      if (Stamp.sameWarp(read, mine)) {
+        other = (int) (state[i + 2] >>> 32);
+      } else {
+        other = Stamp.sameBlock(read, mine) ? Stamp.warpAndTick(read) : OTHER_BLOCK;
       }
-      if (read != 0 && !sameBytes) {
-        page.readOther[at] = 0;
-      } else if (read != 0 && !Stamp.sameWarp(read, mine)) {
-        page.readOther[at] = Stamp.sameBlock(read, mine) ? Stamp.warpAndTick(read) : OTHER_BLOCK;
+    }
+    state[i + 1] = mine;
+    state[i + 2] = 1L << lane | ((long) other << 32);
+  }
+
+  /**
+   * Records a write of several lanes, up to the first that races.
+   *
+   * @return that lane, with the other party in {@link #conflict}; or -1
+   */
+  int write(Warp warp, int lanes, int[] offsets, int width, boolean strong) {
+    if (refines && width < 1 << shift) {
+      refine(width);
+    }
+    int site = site(warp) << 16;
+    long stamp = Stamp.of(warp.block.index, warp.id, 0, warp.clock.tick, strong);
+    long ordered = 0;
+    for (int m = lanes; m != 0; m &= m - 1) {
+      int lane = Integer.numberOfTrailingZeros(m);
+      int offset = offsets[lane];
+      int touched = touched(offset, width);
+      long mine = Stamp.withBytes(Stamp.withLane(stamp, lane), touched);
+      int first = offset >> shift;
+      int last = (offset + width - 1) >> shift;
+      Page page = page(first);
+      long[] state = page.state;
+      boolean fine = true;
+      for (int granule = first; granule <= last; granule++) {
+        int at = granule & (PAGE - 1);
+        int i = at * LONGS;
+        long write = state[i];
+        if (write != 0 && Stamp.anyLane(write) != ordered) {
+          if (Stamp.overlaps(write, touched)
+              && !(strong && Stamp.strong(write))
+              && !Stamp.ordered(write, warp, lane)) {
+            fine = conflict(write, page.sites[at] >>> 16, true);
+          } else if (width >= 1 << shift && Stamp.orderedForAll(write, warp)) {
+            ordered = Stamp.anyLane(write);
+          }
+        }
+        long read = state[i + 1];
+        if (read != 0 && Stamp.overlaps(read, touched)) {
+          if (!(strong && Stamp.strong(read)) && !readsOrdered(state[i + 2], read, warp, lane)) {
+            conflictSite = page.sites[at] & LAST_SITE;
+            return lane;
+          }
+          state[i + 1] = 0;
+          state[i + 2] = 0;
+        }
+        state[i] = mine;
+        page.sites[at] = (page.sites[at] & LAST_SITE) | site;
       }
-      page.read[at] = mine;
-      page.readLanes[at] = 1 << lane;
-      page.readLine[at] = warp.line() | touched << LINE_BITS;
+      if (!fine) {
+        return lane;
+      }
+    }
+    return -1;
+  }
+
+  /** Whether the reads of a granule come before the lane's write; if not, says which does not. */
+  private boolean readsOrdered(long readers, long read, Warp warp, int lane) {
+    int lanes = (int) readers;
+    if (!lastReadOrdered(lanes, read, warp, lane)) {
+      return conflict(Stamp.withLane(read, foreignLane(lanes, lane)), 0, false);
+    }
+    int other = (int) (readers >>> 32);
+    if (other != 0 && !otherOrdered(other, read, warp)) {
+      return conflict(other == OTHER_BLOCK ? read : Stamp.other(other, read), 0, false);
     }
     return true;
-  }
-
-  /** Records a write; false if it races, with the other party in {@link #conflict}. */
-  boolean write(Warp warp, int lane, int offset, int width, boolean strong) {
-    if (refines && width < 1 << shift) {
-      refine(width);
-    }
-    int touched = touched(offset, width);
-    int last = (offset + width - 1) >> shift;
-    long mine = Stamp.of(warp.block.index, warp.id, lane, warp.clock.tick, strong);
-    boolean fine = true;
-    for (int granule = offset >> shift; granule <= last; granule++) {
-      Page page = page(granule);
-      int at = granule & (PAGE - 1);
-      long write = page.write[at];
-      if (write != 0
-          && overlaps(page.writeLine[at], touched)
-          && !(strong && Stamp.strong(write))
-          && !Stamp.ordered(write, warp, lane)) {
-        fine = conflict(write, page.writeLine[at], true);
-      }
-      long read = page.read[at];
-      boolean overlapping = overlaps(page.readLine[at], touched);
-      if (read != 0 && overlapping && !(strong && Stamp.strong(read))) {
-        if (!readersOrdered(page, at, read, warp, lane)) {
-          return conflict(
-              Stamp.withLane(read, foreignLane(page.readLanes[at], lane)),
-              page.readLine[at],
-              false);
-        }
-        int other = page.readOther[at];
-        if (other != 0 && !otherOrdered(other, read, warp)) {
-          return conflict(Stamp.other(other, read), page.readLine[at], false);
-        }
-      }
-      page.write[at] = mine;
-      page.writeLine[at] = warp.line() | touched << LINE_BITS;
-      if (overlapping) {
-        page.read[at] = 0;
-        page.readOther[at] = 0;
-      }
-    }
-    return fine;
   }
 
   private static int foreignLane(int lanes, int lane) {
@@ -205,7 +289,7 @@ final class Shadow {
     return Integer.numberOfTrailingZeros(others == 0 ? lanes : others);
   }
 
-  private static boolean readersOrdered(Page page, int at, long read, Warp warp, int lane) {
+  private static boolean lastReadOrdered(int lanes, long read, Warp warp, int lane) {
     if (!Stamp.isOf(read, warp)) {
       return Stamp.ordered(read, warp, lane);
     }
@@ -213,7 +297,7 @@ final class Shadow {
     if (warp.clock.floor > tick) {
       return true;
     }
-    for (int m = page.readLanes[at]; m != 0; m &= m - 1) {
+    for (int m = lanes; m != 0; m &= m - 1) {
       if (!warp.clock.knowsLane(lane, Integer.numberOfTrailingZeros(m), tick)) {
         return false;
       }
@@ -224,19 +308,19 @@ final class Shadow {
   private static boolean otherOrdered(int other, long read, Warp warp) {
     if (other == OTHER_BLOCK) {
       // If the last reader is of this block, the other one was not, and only atomics can order it.
-      return Stamp.block(read) != warp.block.index || warp.clock.others != null;
+      return !Stamp.isOfBlock(read, warp) || warp.clock.others != null;
     }
     // A reader of the last reader's block.
-    if (Stamp.block(read) != warp.block.index) {
+    if (!Stamp.isOfBlock(read, warp)) {
       return true;
     }
     int of = Stamp.otherWarp(other);
     return of == warp.id || warp.clock.warps[of] > Stamp.otherTick(other);
   }
 
-  private boolean conflict(long stamp, int line, boolean wrote) {
+  private boolean conflict(long stamp, int site, boolean wrote) {
     conflict = stamp;
-    conflictLine = line & LINES;
+    conflictSite = site;
     conflictWrote = wrote;
     return false;
   }

@@ -1,13 +1,18 @@
 package dev.warpwright.softgpu.sim;
 
+import java.util.function.Consumer;
+
 /** Executes launches. One at a time on one device memory. */
 public final class Simulator {
   /** Blocks that take turns; a cooperative launch has all of them resident. */
   private static final int RESIDENT = 3;
 
+  private static final int GRID_WORKSPACE = 64;
+
   private final DeviceProfile profile;
   private final DeviceMemory memory;
   private final SimOptions options;
+  private final Consumer<String> output;
 
   /**
    * Creates a simulator.
@@ -15,8 +20,11 @@ public final class Simulator {
    * @param profile limits of the device
    * @param memory its memory
    * @param options schedule, checks and budget
+   * @param output takes each text that a thread prints
    */
-  public Simulator(DeviceProfile profile, DeviceMemory memory, SimOptions options) {
+  public Simulator(
+      DeviceProfile profile, DeviceMemory memory, SimOptions options, Consumer<String> output) {
+    this.output = output;
     this.profile = profile;
     this.memory = memory;
     this.options = options;
@@ -33,28 +41,41 @@ public final class Simulator {
   public LaunchReport run(Launch launch) {
     check(launch);
     synchronized (memory) {
-      Run run = new Run(launch, launch.entry().code(), profile, memory, options);
-      int blocks = (int) launch.blocks();
-      int resident = launch.cooperative() ? blocks : Math.min(blocks, RESIDENT);
-      Block[] slots = new Block[resident];
-      Order order = new Order(run, blocks);
-      for (int i = 0; i < resident; i++) {
-        slots[i] = new Block(run);
-        slots[i].start(order.next());
+      Run run = new Run(launch, launch.entry().code(), profile, memory, options, output);
+      if (!launch.cooperative() || !SpecialRegisters.usesGridWorkspace(run.code)) {
+        return run(launch, run);
       }
-      int active = resident;
-      while (active > 0) {
-        int pick = run.random(active);
-        if (!slots[pick].step()) {
-          if (order.hasNext()) {
-            slots[pick].start(order.next());
-          } else {
-            slots[pick] = slots[--active];
-          }
+      run.gridWorkspace = memory.allocate(GRID_WORKSPACE, "workspace of the grid's barrier");
+      memory.fill(run.gridWorkspace, 0, 1, GRID_WORKSPACE);
+      try {
+        return run(launch, run);
+      } finally {
+        memory.free(run.gridWorkspace);
+      }
+    }
+  }
+
+  private static LaunchReport run(Launch launch, Run run) {
+    int blocks = (int) launch.blocks();
+    int resident = launch.cooperative() ? blocks : Math.min(blocks, RESIDENT);
+    Block[] slots = new Block[resident];
+    Order order = new Order(run, blocks);
+    for (int i = 0; i < resident; i++) {
+      slots[i] = new Block(run);
+      slots[i].start(order.next());
+    }
+    int active = resident;
+    while (active > 0) {
+      int pick = run.random(active);
+      if (!slots[pick].step()) {
+        if (order.hasNext()) {
+          slots[pick].start(order.next());
+        } else {
+          slots[pick] = slots[--active];
         }
       }
-      return run.counters.report();
     }
+    return run.counters.report();
   }
 
   /** Visits all blocks once, from a random start with a random stride. */

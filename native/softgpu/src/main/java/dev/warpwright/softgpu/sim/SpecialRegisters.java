@@ -30,12 +30,19 @@ final class SpecialRegisters {
           "%lanemask_ge",
           "%dynamic_smem_size",
           "%total_smem_size",
-          "WARP_SZ");
+          "WARP_SZ",
+          "%envreg1",
+          "%envreg2");
 
   private SpecialRegisters() {}
 
   static boolean isKnown(String name) {
     return KNOWN.contains(name);
+  }
+
+  /** Whether a kernel asks where the blocks of its grid meet. */
+  static boolean usesGridWorkspace(Code code) {
+    return code.specials().stream().anyMatch(special -> special.name().startsWith("%envreg"));
   }
 
   static void fill(Warp warp, Launch launch, DeviceProfile profile) {
@@ -75,6 +82,8 @@ final class SpecialRegisters {
       case "%dynamic_smem_size" -> launch.dynamicShared();
       case "%total_smem_size" -> launch.dynamicShared() + warp.code.staticShared();
       case "WARP_SZ" -> Warp.LANES;
+      case "%envreg1" -> (int) (warp.block.run.gridWorkspace >>> 32);
+      case "%envreg2" -> (int) warp.block.run.gridWorkspace;
       default -> throw new IllegalStateException(name);
     };
   }

@@ -1,14 +1,20 @@
 package dev.warpwright.softgpu.sim;
 
-/** Who accessed memory and when, in a long: block 26 bits, strong 1, warp 5, lane 5, tick 26. */
+/**
+ * Who accessed memory and when, in a long: bytes 4 bits, block 24, strong 1, warp 5, lane 5, tick
+ * 24. The bytes are those of a granule that were accessed.
+ */
 final class Stamp {
-  private static final int TICK_BITS = 26;
-  private static final int TICKS = (1 << TICK_BITS) - 1;
+  /** The latest tick that fits. */
+  static final int LAST_TICK = (1 << 24) - 1;
+
+  private static final int TICK_BITS = 24;
   private static final int LANE = TICK_BITS;
   private static final int WARP = LANE + 5;
   private static final int STRONG = WARP + 5;
   private static final int BLOCK = STRONG + 1;
-  private static final int BLOCKS = (1 << 26) - 1;
+  private static final int BLOCKS = (1 << 24) - 1;
+  private static final int BYTES = BLOCK + 24;
 
   private Stamp() {}
 
@@ -17,7 +23,20 @@ final class Stamp {
         | (strong ? 1L << STRONG : 0)
         | ((long) warp << WARP)
         | ((long) lane << LANE)
-        | (tick & TICKS);
+        | (tick & LAST_TICK);
+  }
+
+  /** The same with the bytes of the granule. */
+  static long withBytes(long stamp, int touched) {
+    return stamp | (long) touched << BYTES;
+  }
+
+  static boolean overlaps(long stamp, int touched) {
+    return (stamp >>> BYTES & touched) != 0;
+  }
+
+  static boolean sameBytes(long stamp, int touched) {
+    return stamp >>> BYTES == touched;
   }
 
   static int block(long stamp) {
@@ -33,7 +52,7 @@ final class Stamp {
   }
 
   static int tick(long stamp) {
-    return (int) stamp & TICKS;
+    return (int) stamp & LAST_TICK;
   }
 
   static boolean strong(long stamp) {
@@ -45,7 +64,7 @@ final class Stamp {
   }
 
   static boolean sameBlock(long a, long b) {
-    return a >>> BLOCK == b >>> BLOCK;
+    return block(a) == block(b);
   }
 
   static boolean sameWarp(long a, long b) {
@@ -53,13 +72,17 @@ final class Stamp {
   }
 
   static boolean isOf(long stamp, Warp warp) {
-    return warp(stamp) == warp.id && block(stamp) == (warp.block.index & BLOCKS);
+    return warp(stamp) == warp.id && isOfBlock(stamp, warp);
+  }
+
+  static boolean isOfBlock(long stamp, Warp warp) {
+    return block(stamp) == (warp.block.index & BLOCKS);
   }
 
   /** Whether the access comes before whatever the lane does next. */
   static boolean ordered(long stamp, Warp warp, int lane) {
     int of = warp(stamp);
-    if (block(stamp) == (warp.block.index & BLOCKS)) {
+    if (isOfBlock(stamp, warp)) {
       return of == warp.id
           ? warp.clock.knowsLane(lane, lane(stamp), tick(stamp))
           : warp.clock.warps[of] > tick(stamp);
@@ -68,7 +91,17 @@ final class Stamp {
     return others != null && others.knows(block(stamp), of, tick(stamp));
   }
 
-  /** Warp and tick in an int that is never 0 or negative. */
+  /** Whether the access comes before whatever any lane of the warp does next. */
+  static boolean orderedForAll(long stamp, Warp warp) {
+    return isOf(stamp, warp) ? warp.clock.floor > tick(stamp) : ordered(stamp, warp, 0);
+  }
+
+  /** The same for all lanes of a warp. */
+  static long anyLane(long stamp) {
+    return stamp & ~(31L << LANE);
+  }
+
+  /** Warp and tick in 29 bits, never 0. */
   static int warpAndTick(long stamp) {
     return (warp(stamp) << TICK_BITS) | tick(stamp);
   }
@@ -78,11 +111,11 @@ final class Stamp {
   }
 
   static int otherTick(int other) {
-    return other & TICKS;
+    return other & LAST_TICK;
   }
 
-  /** A stamp to report for an earlier reader. */
+  /** A stamp to report for an earlier reader of the same block. */
   static long other(int other, long read) {
-    return other < 0 ? read : of(block(read), otherWarp(other), 0, otherTick(other), false);
+    return of(block(read), otherWarp(other), 0, otherTick(other), false);
   }
 }

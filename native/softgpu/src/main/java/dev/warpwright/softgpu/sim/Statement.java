@@ -1,6 +1,7 @@
 package dev.warpwright.softgpu.sim;
 
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A statement of a function's body. */
@@ -37,6 +38,7 @@ sealed interface Statement {
    * @param space global, const, shared, local or param
    * @param bytes size; -1 for an extern array
    * @param initial contents, or null
+   * @param pointers addresses of other variables in the contents, by offset
    */
   @SuppressWarnings("ArrayRecordComponent")
   record Variable(
@@ -46,6 +48,7 @@ sealed interface Statement {
       int align,
       long bytes,
       byte @Nullable [] initial,
+      Map<Integer, String> pointers,
       int line) {}
 
   /** A function or kernel; without a body it is a declaration. */

@@ -133,6 +133,7 @@ final class SyncInstructions {
 
   private static void start(Warp w, int mask, Access to, Access from, int haveSlot, int size) {
     Counters counters = w.block.run.counters;
+    MemoryUnit unit = w.block.run.unit;
     counters.begin();
     for (int m = mask; m != 0; m &= m - 1) {
       int lane = Integer.numberOfTrailingZeros(m);
@@ -144,18 +145,18 @@ final class SyncInstructions {
       byte[] source = w.block.shared.data;
       int at = 0;
       if (have > 0) {
-        from.locateBytes(w, lane, have);
-        from.checkBytesInitialised(w, lane, have);
-        from.checkRead(w, lane, have, false);
-        counters.sector(from.allocation, from.at, have, false);
-        source = from.allocation.data;
-        at = from.at;
+        unit.locateBytes(w, from, lane, have);
+        unit.checkBytesInitialised(w, lane, have);
+        unit.checkRead(w, lane, have, false);
+        counters.lane(unit, lane, Space.GLOBAL, have, false);
+        source = unit.allocation.data;
+        at = unit.at;
       }
-      to.locate(w, lane);
-      to.checkWrite(w, lane, size, false, false);
-      LoadStore.markUnwritten(to.allocation, to.at, size);
-      w.copies.start(lane, to.at, source, at, have, size);
+      unit.locate(w, to, lane);
+      unit.checkWrite(w, lane, size, false);
+      LoadStore.markUnwritten(unit.allocation, unit.at, size);
+      w.copies.start(lane, unit.at, source, at, have, size);
     }
-    counters.endGlobal(size, false);
+    counters.end(size, false);
   }
 }

@@ -91,10 +91,6 @@ final class Warp {
     return Integer.numberOfTrailingZeros(live);
   }
 
-  int line() {
-    return current.line;
-  }
-
   String place() {
     Instr at = code.instructions()[pcs[0]];
     return (at.source.isEmpty() ? "" : at.source + ", ") + "PTX line " + at.line;
@@ -372,18 +368,14 @@ final class Warp {
         + thread / l.blockX() / l.blockY();
   }
 
-  /** Source position of a PTX line, for the other party of a race. */
-  String sourceOf(int ptxLine) {
-    for (Instr instr : code.instructions()) {
-      if (instr.line == ptxLine) {
-        return (instr.source.isEmpty() ? "" : instr.source + ", ")
-            + "PTX line "
-            + ptxLine
-            + " `"
-            + instr.text
-            + "`";
-      }
-    }
-    return "PTX line " + ptxLine;
+  /** Source position of an instruction, for the other party of a race. */
+  String sourceOf(int index) {
+    Instr instr = code.instructions()[Math.min(index, code.instructions().length - 1)];
+    return (instr.source.isEmpty() ? "" : instr.source + ", ")
+        + "PTX line "
+        + instr.line
+        + " `"
+        + instr.text
+        + "`";
   }
 }

@@ -50,9 +50,9 @@ final class WarpInstructions {
     int a = form.source(1, PtxType.B32);
     int b = form.source(2, PtxType.B32);
     int c = form.source(3, PtxType.B32);
-    int[] values = new int[Warp.LANES];
     form.instr.action =
         (w, mask) -> {
+          int[] values = w.block.run.lanes;
           System.arraycopy(w.r, a, values, 0, Warp.LANES);
           int inside = 0;
           for (int m = mask; m != 0; m &= m - 1) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.warpwright.softgpu.CudaResult;
 import dev.warpwright.softgpu.SoftGpu;
 import dev.warpwright.softgpu.SoftGpuOptions;
+import dev.warpwright.softgpu.sim.DeviceProfile;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -46,6 +47,9 @@ class ConformanceTest {
           "cuStreamGetPriority",
           "cuStreamIsCapturing");
 
+  private static final SoftGpuOptions MACHINE =
+      SoftGpuOptions.on(DeviceProfile.H100, DeviceProfile.H100);
+
   /** Machine code is always refused. */
   private static final Set<String> CANNOT_SUCCEED = Set.of("cuModuleLoadFatBinary");
 
@@ -55,6 +59,7 @@ class ConformanceTest {
             new ContextRows(),
             new MemoryRows(),
             new CopyRows(),
+            new PeerRows(),
             new StreamRows(),
             new ModuleRows(),
             new GraphRows())
@@ -72,7 +77,7 @@ class ConformanceTest {
   }
 
   private static void run(Row row) {
-    try (SoftGpu gpu = SoftGpu.open(SoftGpuOptions.standard())) {
+    try (SoftGpu gpu = SoftGpu.open(MACHINE)) {
       Machine machine = new Machine();
       long before = gpu.faults().calls(row.symbol());
       int code = row.call().applyAsInt(machine);

@@ -13,6 +13,7 @@ import java.util.Objects;
 final class TestGpu {
   final DeviceMemory memory = new DeviceMemory(1L << 30);
   final PtxModule module;
+  final StringBuilder printed = new StringBuilder();
 
   TestGpu(String ptx) {
     module = PtxModule.load("test.ptx", ptx, DeviceProfile.H100, memory);
@@ -118,6 +119,6 @@ final class TestGpu {
             buffer.array(),
             false);
     SimOptions options = new SimOptions(seed, Check.all(), 2_000_000);
-    return new Simulator(DeviceProfile.H100, memory, options).run(launch);
+    return new Simulator(DeviceProfile.H100, memory, options, printed::append).run(launch);
   }
 }
