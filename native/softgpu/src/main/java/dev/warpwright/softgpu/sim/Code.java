@@ -3,8 +3,8 @@ package dev.warpwright.softgpu.sim;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Objects;
-import java.util.TreeMap;
 
 /** A decoded kernel. A register is 32 consecutive elements, one a lane. */
 @SuppressWarnings("ArrayRecordComponent")
@@ -16,7 +16,7 @@ record Code(
     int predicates,
     List<Special> specials,
     List<Relocation> relocations,
-    TreeMap<Integer, String> sharedNames,
+    NavigableMap<Integer, String> sharedNames,
     int staticShared,
     int localBytes) {
   /** A special register and the register that holds it. */

@@ -7,6 +7,7 @@ import dev.warpwright.softgpu.sim.Statement.Variable;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -78,7 +79,7 @@ final class SharedLayout {
     return new Symbol(Space.SHARED, dynamicBase, null);
   }
 
-  TreeMap<Integer, String> names() {
+  NavigableMap<Integer, String> names() {
     return names;
   }
 
