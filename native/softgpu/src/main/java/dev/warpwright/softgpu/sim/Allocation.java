@@ -53,6 +53,11 @@ public final class Allocation {
     freed = true;
   }
 
+  /** Bytes that are remembered about the bytes of this allocation. */
+  long footprint() {
+    return shadow.footprint() + initialised.length;
+  }
+
   boolean contains(long from, long count) {
     return from >= address && count <= bytes && from - address <= bytes - count;
   }

@@ -311,7 +311,7 @@ class MatrixTest {
 
   /** Whole numbers: their sums are exact in any order. */
   private static long raw(long number) {
-    return Double.doubleToRawLongBits(number);
+    return Double.doubleToRawLongBits((double) number);
   }
 
   private static final String MATRIX_MOVES =

@@ -51,6 +51,10 @@ final class TestGpu {
     return upload(MemorySegment.ofArray(values), "floats");
   }
 
+  long upload(byte[] values) {
+    return upload(MemorySegment.ofArray(values), "bytes");
+  }
+
   long upload(short[] values) {
     return upload(MemorySegment.ofArray(values), "halves");
   }
@@ -94,7 +98,22 @@ final class TestGpu {
     }
   }
 
+  /** Address of a variable of the module. */
+  long variable(String name) {
+    return Objects.requireNonNull(module.global(name), name).address();
+  }
+
   LaunchReport launch(String kernel, Shape shape, long seed, Object... arguments) {
+    return launch(kernel, shape, seed, false, arguments);
+  }
+
+  /** All blocks are resident and can wait for each other. */
+  LaunchReport launchCooperative(String kernel, Shape shape, long seed, Object... arguments) {
+    return launch(kernel, shape, seed, true, arguments);
+  }
+
+  private LaunchReport launch(
+      String kernel, Shape shape, long seed, boolean cooperative, Object[] arguments) {
     Entry entry = Objects.requireNonNull(module.entry(kernel), kernel);
     ByteBuffer buffer = ByteBuffer.allocate(entry.parameterBytes()).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < arguments.length; i++) {
@@ -117,7 +136,7 @@ final class TestGpu {
             1,
             shape.dynamicShared,
             buffer.array(),
-            false);
+            cooperative);
     SimOptions options = new SimOptions(seed, Check.all(), 2_000_000);
     return new Simulator(DeviceProfile.H100, memory, options, printed::append).run(launch);
   }
