@@ -15,6 +15,7 @@ import dev.warpwright.kernels.moe.Route;
 import dev.warpwright.kernels.moe.RouteSpec;
 import dev.warpwright.tornado.TornadoFamily;
 import dev.warpwright.tornado.TornadoKernelDevice;
+import dev.warpwright.tornado.sparse.StoredWeights;
 
 /** The mixture-of-experts kernels on TornadoVM. */
 public final class MoeTornado extends TornadoFamily implements MoeKernels {
@@ -25,31 +26,50 @@ public final class MoeTornado extends TornadoFamily implements MoeKernels {
 
   @Override
   protected Support offers(KernelSpec spec) {
-    return Support.yes();
+    return switch (spec) {
+      case RouteSpec route ->
+          fits("scores", route.maxTokens(), route.experts() + (long) route.groups());
+      case DispatchSpec dispatch -> Support.yes();
+      case CombineSpec combine -> fits("rows", combine.maxTokens(), combine.columns());
+      case ExpertMatmulSpec experts -> offers(experts);
+      default -> Support.no("not a mixture-of-experts kernel");
+    };
+  }
+
+  private static Support offers(ExpertMatmulSpec spec) {
+    long rows = 2L * spec.experts() * spec.outputs();
+    Support weights =
+        fits("weights", StoredWeights.elements(spec.format(), rows, spec.inputs()), 1);
+    return weights.supported() ? fits("rows", spec.maxSlots(), spec.outputs()) : weights;
   }
 
   @Override
   public Route route(RouteSpec spec) {
-    throw unsupported(spec);
+    require(spec);
+    return new RouteTornado(device(), spec);
   }
 
   @Override
   public Dispatch dispatch(DispatchSpec spec) {
-    throw unsupported(spec);
+    require(spec);
+    return new DispatchTornado(device(), spec);
   }
 
   @Override
   public PreparedExperts prepare(ExpertWeights weights) {
-    throw unsupported(ExpertMatmulSpec.of(1, weights, ExpertMatmulSpec.Activation.NONE, 0));
+    require(ExpertMatmulSpec.of(1, weights, ExpertMatmulSpec.Activation.NONE, 0));
+    return new PreparedExpertsTornado(device(), weights);
   }
 
   @Override
   public ExpertMatmul expertMatmul(ExpertMatmulSpec spec) {
-    throw unsupported(spec);
+    require(spec);
+    return new ExpertMatmulTornado(device(), spec);
   }
 
   @Override
   public Combine combine(CombineSpec spec) {
-    throw unsupported(spec);
+    require(spec);
+    return new CombineTornado(device(), spec);
   }
 }

@@ -19,16 +19,26 @@ public final class SparseTornado extends TornadoFamily implements SparseKernels 
 
   @Override
   protected Support offers(KernelSpec spec) {
-    return Support.yes();
+    MatrixProductSpec product = (MatrixProductSpec) spec;
+    Support weights =
+        fits(
+            "weights",
+            StoredWeights.elements(product.format(), product.outputs(), product.inputs()),
+            1);
+    int widest =
+        Math.max(product.outputs(), StoredWeights.padded(product.format(), product.inputs()));
+    return weights.supported() ? fits("rows", product.maxRows(), widest) : weights;
   }
 
   @Override
   public PreparedMatrix prepare(WeightMatrix matrix) {
-    throw unsupported(MatrixProductSpec.of(1, matrix));
+    require(MatrixProductSpec.of(1, matrix));
+    return new MatrixTornado(device(), matrix);
   }
 
   @Override
   public MatrixProduct product(MatrixProductSpec spec) {
-    throw unsupported(spec);
+    require(spec);
+    return new MatrixProductTornado(device(), spec);
   }
 }

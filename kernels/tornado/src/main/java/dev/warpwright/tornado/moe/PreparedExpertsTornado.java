@@ -1,0 +1,42 @@
+package dev.warpwright.tornado.moe;
+
+import dev.warpwright.kernels.moe.ExpertWeights;
+import dev.warpwright.kernels.moe.PreparedExperts;
+import dev.warpwright.kernels.sparse.WeightMatrix;
+import dev.warpwright.tornado.Program;
+import dev.warpwright.tornado.TornadoKernelDevice;
+import dev.warpwright.tornado.sparse.StoredWeights;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The matrices of all experts, first the gates and then the ups, in a program with the products
+ * that were asked for.
+ */
+final class PreparedExpertsTornado extends PreparedExperts {
+  private final StoredWeights weights;
+  private final Program program;
+  private final Map<Object, ExpertRows> products = new HashMap<>();
+
+  PreparedExpertsTornado(TornadoKernelDevice device, ExpertWeights experts) {
+    List<WeightMatrix> all = new ArrayList<>(experts.gate());
+    all.addAll(experts.up());
+    StoredWeights stored = StoredWeights.of(all);
+    super(device, experts, stored.bytes());
+    weights = stored;
+    program = new Program(device, stored.arrays());
+  }
+
+  /** The product with up to {@code slots} slots and {@code rows} rows of inputs. */
+  synchronized ExpertRows product(int slots, int rows) {
+    return products.computeIfAbsent(
+        List.of(slots, rows), key -> new ExpertRows(program, weights, this, slots, rows));
+  }
+
+  @Override
+  protected void release() {
+    program.close();
+  }
+}
