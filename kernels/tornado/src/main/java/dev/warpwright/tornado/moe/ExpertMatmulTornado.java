@@ -19,7 +19,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * matrix, activation, words of a group, and bits of a code.
  */
 final class ExpertMatmulTornado extends ExpertMatmul {
-  private static final int SWIGLU = 1;
+  static final int SWIGLU = 1;
+  static final int GEGLU = 2;
 
   ExpertMatmulTornado(TornadoKernelDevice device, ExpertMatmulSpec spec) {
     super(device, spec, 0);

@@ -116,7 +116,12 @@ final class ExpertRows {
           row * padded * Float.BYTES,
           (long) inputs * Float.BYTES);
     }
-    int activation = spec.activation().ordinal();
+    int activation =
+        switch (spec.activation()) {
+          case NONE -> 0;
+          case SWIGLU -> ExpertMatmulTornado.SWIGLU;
+          case GEGLU -> ExpertMatmulTornado.GEGLU;
+        };
     Staged.in(sizes, slots, outputs, padded, experts * outputs, activation, words, bits);
     program.run(kernel, Staged.groups((long) slots * outputs));
     for (int slot = 0; slot < slots; slot++) {

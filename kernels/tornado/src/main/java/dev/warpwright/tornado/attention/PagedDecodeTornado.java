@@ -1,0 +1,44 @@
+package dev.warpwright.tornado.attention;
+
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AttentionBias;
+import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.PagedDecode;
+import dev.warpwright.kernels.attention.PagedDecodeSpec;
+import dev.warpwright.tornado.TornadoKernelDevice;
+import org.jspecify.annotations.Nullable;
+
+/** {@link PagedDecode} by {@link AttentionKernel}. */
+final class PagedDecodeTornado extends PagedDecode {
+  private final RotationTornado rotation;
+  private final AttentionRows rows;
+
+  PagedDecodeTornado(TornadoKernelDevice device, PagedDecodeSpec spec, KvPool pool) {
+    super(device, spec, pool, 0);
+    rotation = new RotationTornado(spec.rope());
+    rows =
+        new AttentionRows(
+            (KvPoolTornado) pool, spec.heads(), spec.scale(), spec.masking(), rotation);
+  }
+
+  @Override
+  protected void prepare(PageTables batch) {
+    rotation.update(batch);
+  }
+
+  @Override
+  protected void execute(
+      PageTables batch,
+      int layer,
+      Tensor q,
+      AttentionBias bias,
+      Tensor out,
+      @Nullable Tensor lse,
+      @Nullable Tensor scores) {
+    rows.run(batch, layer, q, bias, out, lse, scores, spec().scores().factor(heads().group()));
+  }
+
+  @Override
+  protected void release() {}
+}
