@@ -11,10 +11,6 @@ import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 
 /** What there is of TornadoVM in this JVM. Looked at once: a runtime that failed stays unusable. */
 final class Installation {
-  private static final String START =
-      "start the JVM with @$TORNADOVM_HOME/tornado-argfile of an SDK built for JDK "
-          + Runtime.version().feature();
-
   private static final Installation FOUND = look();
 
   private final Probe probe;
@@ -38,8 +34,11 @@ final class Installation {
   }
 
   /** Anything may come out of a runtime that does not fit the JVM, errors of linkage included. */
-  @SuppressWarnings("CatchAndPrintStackTrace")
   private static Installation look() {
+    // The argfile sets it.
+    if (System.getProperty("tornado.load.runtime.implementation") == null) {
+      return none(TornadoProvider.NOT_STARTED);
+    }
     String bailout = System.getProperty("tornado.recover.bailout", "True");
     if (!bailout.equalsIgnoreCase("false")) {
       return none(
@@ -87,7 +86,11 @@ final class Installation {
     }
     String what = cause.getClass().getSimpleName() + ": " + cause.getMessage();
     return thrown instanceof LinkageError
-        ? "TornadoVM does not start (" + what + "); " + START
+        ? "TornadoVM does not start ("
+            + what
+            + "): the SDK must be built for this JDK, "
+            + Runtime.version().feature()
+            + ", and have a driver for one of its backends"
         : "TornadoVM found no device (" + what + ")";
   }
 }

@@ -6,6 +6,7 @@ import dev.warpwright.kernels.KernelProvider;
 import dev.warpwright.kernels.OpenOptions;
 import dev.warpwright.kernels.Probe;
 import dev.warpwright.kernels.ProviderUnavailableException;
+import java.util.List;
 
 /**
  * Provider {@code tornado}: kernels for the devices of TornadoVM. The ordinal counts the devices of
@@ -13,6 +14,13 @@ import dev.warpwright.kernels.ProviderUnavailableException;
  */
 public final class TornadoProvider implements KernelProvider {
   static final String ID = "tornado";
+
+  /** What is said where TornadoVM is not in the JVM. */
+  static final String NOT_STARTED =
+      "this JVM was started without TornadoVM: start it with @$TORNADOVM_HOME/tornado-argfile of an"
+          + " SDK built for JDK "
+          + Runtime.version().feature()
+          + ", and -Dtornado.recover.bailout=False";
 
   /** Called by the service loader. */
   public TornadoProvider() {}
@@ -24,7 +32,11 @@ public final class TornadoProvider implements KernelProvider {
 
   @Override
   public Probe probe() {
-    return Installation.probe();
+    try {
+      return Installation.probe();
+    } catch (LinkageError e) {
+      return Probe.unavailable(List.of(NOT_STARTED));
+    }
   }
 
   @Override

@@ -94,7 +94,7 @@ final class AppendKvTornado extends AppendKv {
    */
   static float roundToHalf(float x) {
     float result = x;
-    if (x == x) {
+    if (!Float.isNaN(x)) {
       float size = TornadoMath.abs(x);
       float rounded;
       if (size > 65519.996f) {

@@ -133,15 +133,15 @@ final class RouteTornado extends Route {
   }
 
   /**
-   * Notes in {@code state} whether a score is a number. Only the plain comparison will do: of
-   * {@code >=} and of negated comparisons TornadoVM makes code that is wrong for NaN.
+   * Notes in {@code state} whether a score is a number, in a condition of its own: TornadoVM makes
+   * code that is wrong for NaN of {@code >=}, and forgets a negation in compound conditions.
    */
   static void allow(FloatArray scores, IntArray state, int index) {
     float score = scores.get(index);
-    if (score == score) {
-      state.set(index, NUMBER);
-    } else {
+    if (Float.isNaN(score)) {
       state.set(index, NAN);
+    } else {
+      state.set(index, NUMBER);
     }
   }
 
