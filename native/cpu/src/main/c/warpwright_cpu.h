@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Changes with every change of a function or a layout; Java refuses any other number. */
-#define WW_ABI 2
+#define WW_ABI 3
 
 #define WW_EXPORT __attribute__((visibility("default")))
 
@@ -118,5 +118,49 @@ WW_EXPORT void ww_group_sparse_multiply_floats(
     float *y,
     int64_t y_at,
     int64_t count);
+
+/*
+ * Attention of some query heads over up to WW_SPLIT slots of one row. Pages are those of KvLayout:
+ * positions, keys in blocks of 16 slots, values in rows; a page has a multiple of 16 slots and no
+ * infinity or NaN in it.
+ */
+#define WW_SPLIT 1024
+
+/* Slots behind the last one whose pages may be given too: they are asked for ahead of the next call. */
+#define WW_SPLIT_AHEAD 128
+
+/*
+ * Writes Σ exp(logit - most) value of each query head to `outs`, [columns, padded_dim], and the
+ * largest logit `most` and Σ exp(logit - most) to `states`, [columns, 2]; zeros and -∞ where no
+ * position is between `lower` and `upper`.
+ *
+ * table      pages of the row from that of the first slot on
+ * first      the first slot within that page, a multiple of 16
+ * slots      number of slots
+ * ahead      number of further slots that `table` covers
+ * queries    [columns / 4][head_dim][4], scaled; columns are padded to a multiple of four
+ */
+#define WW_PAGED_DECODE(name) \
+  WW_EXPORT void name( \
+      const uint8_t *pages, \
+      int64_t page_bytes, \
+      int64_t page_size, \
+      int64_t keys_at, \
+      int64_t values_at, \
+      int64_t row_bytes, \
+      const int32_t *table, \
+      int64_t first, \
+      int64_t slots, \
+      int64_t ahead, \
+      int64_t head_dim, \
+      int64_t padded_dim, \
+      int64_t columns, \
+      const float *queries, \
+      int64_t lower, \
+      int64_t upper, \
+      float *outs, \
+      float *states)
+WW_PAGED_DECODE(ww_paged_decode_f32);
+WW_PAGED_DECODE(ww_paged_decode_f16);
 
 #endif

@@ -7,6 +7,7 @@ import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.cpu.HugePages;
+import dev.warpwright.kernels.cpu.NativeLibrary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -229,6 +230,6 @@ final class KvPoolVector extends KvPool {
 
   @Override
   protected void release() {
-    arena.close();
+    NativeLibrary.close(arena);
   }
 }

@@ -24,6 +24,10 @@ final class PagedDecodeVector extends PagedDecode {
 
   private final WorkerPool workers;
   private final AttentionTile[] tiles;
+
+  /** Scratch memory for C kernels; empty without them. */
+  private final NativeTile[] natives;
+
   private final float[][] sums;
   private final RopeTable rotation;
   private final DecodeScores scores;
@@ -68,6 +72,11 @@ final class PagedDecodeVector extends PagedDecode {
     for (int i = 0; i < tiles.length; i++) {
       tiles[i] = new AttentionTile((KvPoolVector) pool, spec.masking(), group);
     }
+    KvPoolVector pages = (KvPoolVector) pool;
+    natives = new NativeTile[NativeTile.isFor(device, pages, spec) ? workers.threads() : 0];
+    for (int i = 0; i < natives.length; i++) {
+      natives[i] = new NativeTile(pages, spec.masking(), group);
+    }
     sums = new float[workers.threads()][paddedDim];
     workspaceIs(bytes());
   }
@@ -75,6 +84,7 @@ final class PagedDecodeVector extends PagedDecode {
   private long bytes() {
     long perSplit = (long) Float.BYTES * group * (paddedDim + 2);
     return workers.threads() * (tiles[0].bytes() + (long) Float.BYTES * paddedDim)
+        + (natives.length == 0 ? 0 : natives.length * natives[0].bytes())
         + rotation.bytes()
         + (long) Integer.BYTES * firstSplit.length
         + perSplit * outs.length
@@ -149,6 +159,11 @@ final class PagedDecodeVector extends PagedDecode {
     int row = RowSearch.last(firstSplit, layerRow(), layerRow() + layerRows(), split);
     int request = (row - layerRow()) / heads().kvHeads();
     int kvHead = (row - layerRow()) % heads().kvHeads();
+    int from = (split - firstSplit[row]) * SPLIT;
+    int to = Math.min(batch.length(row), from + SPLIT);
+    if (natives.length > 0 && attend(chunk, natives[worker], request, kvHead, row, from, to)) {
+      return;
+    }
     AttentionTile tile = tiles[worker];
     tile.begin(group);
     for (int column = 0; column < group; column++) {
@@ -163,13 +178,36 @@ final class PagedDecodeVector extends PagedDecode {
               spec().scale(),
               Biases.slope(bias, kvHead * group + column));
     }
-    int from = (split - firstSplit[row]) * SPLIT;
-    tile.attend(batch, row, from, Math.min(batch.length(row), from + SPLIT), scores, chunk);
+    tile.attend(batch, row, from, to, scores, chunk);
     System.arraycopy(tile.outs(), 0, outs[chunk], 0, group * paddedDim);
     for (int column = 0; column < group; column++) {
       mosts[chunk * group + column] = tile.most(column);
       totals[chunk * group + column] = tile.sum(column);
     }
+  }
+
+  /** In C; says no if the pages must be read another way. */
+  private boolean attend(
+      int chunk, NativeTile tile, int request, int kvHead, int row, int from, int to) {
+    for (int column = 0; column < group; column++) {
+      tile.query(
+          column,
+          q,
+          entry(request, kvHead, column) * heads().headDim() * Float.BYTES,
+          rotation,
+          request,
+          batch.firstPosition(request),
+          spec().scale());
+    }
+    if (!tile.attend(batch, row, from, to)) {
+      return false;
+    }
+    tile.copyOuts(outs[chunk]);
+    for (int column = 0; column < group; column++) {
+      mosts[chunk * group + column] = tile.most(column);
+      totals[chunk * group + column] = tile.sum(column);
+    }
+    return true;
   }
 
   private void merge(int chunk, int worker) {
