@@ -7,15 +7,18 @@ import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.Activations;
+import dev.warpwright.kernels.sparse.GroupSparseMatrix;
 import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.QuantMatrix;
 import dev.warpwright.kernels.sparse.WeightFormat;
+import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.ContractTest;
 import dev.warpwright.testkit.QuantMatmulContract;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class QuantMatmulContractTest extends ContractTest {
@@ -64,6 +67,37 @@ class QuantMatmulContractTest extends ContractTest {
             10);
     // −36/2 + (7 − 8)·4; −(1 + 2)/4; 2·(−4) + 280 − 32; −(10 + 2)/4
     assertArrayEquals(new float[] {-22, -0.75f, 240, -3}, Products.multiply(provider, w, x));
+  }
+
+  /** Each row of W is one 1 among zeros: no bit of x may be lost, and no column mistaken. */
+  @ParameterizedTest
+  @CsvSource({"reference,8", "cpu,8", "cpu,16", "cpu,32", "reference,128", "cpu,128"})
+  void everyBitOfXCounts(String provider, int size) {
+    int columns = 256;
+    int groups = columns / size;
+    byte[] codes = new byte[columns * columns / 2];
+    Arrays.fill(codes, (byte) 0x88);
+    for (int n = 0; n < columns; n++) {
+      codes[(n * columns + n) / 2] = (byte) (n % 2 == 0 ? 0x89 : 0x98);
+    }
+    short[] scales = new short[columns * groups];
+    Arrays.fill(scales, Float.floatToFloat16(1));
+    QuantMatrix w =
+        new QuantMatrix(
+            columns,
+            Grouping.w4(size),
+            Tensor.wrap(codes, DType.U8, columns, groups, size / 2),
+            Tensor.wrap(scales, DType.F16, columns, groups),
+            null);
+    CaseRandom random = new CaseRandom(SEED);
+    float[] x = new float[columns];
+    for (int k = 0; k < columns; k++) {
+      float fraction = random.between(0, (1 << 23) - 1) * 0x1p-23f;
+      x[k] = (1 + fraction) * (random.chance(0.5) ? 1 : -1);
+    }
+    Tensor input = Tensor.wrap(x, 1, columns);
+    assertArrayEquals(x, Products.multiply(provider, w, input));
+    assertArrayEquals(x, Products.multiply(provider, GroupSparseMatrix.of(w), input));
   }
 
   @ParameterizedTest
