@@ -25,6 +25,9 @@ public record AttentionSpec(
     Masking masking,
     int maxBatch,
     int maxTokens) {
+  /** What every provider can count to. */
+  private static final int MOST_SLOTS = 1 << 30;
+
   /** Checks the values. */
   public AttentionSpec {
     Checks.notNull("cache", cache);
@@ -88,13 +91,9 @@ public record AttentionSpec(
         cache.spec().layers(), queryHeads, cache.spec().kvHeads(), cache.spec().headDim());
   }
 
-  /**
-   * Slots that one row can have at most: all pages of the pool, shared evenly by one sequence's
-   * rows.
-   */
+  /** Slots that one row can have at most: those of all pages, for rows may differ in length. */
   int maxLength() {
     KvCacheSpec spec = cache.spec();
-    long pages = Math.max(1, spec.headPages() / spec.rows());
-    return (int) Math.min(Integer.MAX_VALUE, pages * spec.pageSize());
+    return (int) Math.min(MOST_SLOTS, (long) spec.headPages() * spec.pageSize());
   }
 }

@@ -14,6 +14,7 @@ public final class Batch {
   private final Sequence[] sequences;
   private final int[] tokens;
   private final int[] positions;
+  private final long[] versions;
   private final PageTables tables;
   private long step;
 
@@ -22,6 +23,7 @@ public final class Batch {
     this.sequences = sequences.clone();
     this.tokens = new int[sequences.length];
     this.positions = new int[sequences.length];
+    this.versions = new long[sequences.length];
     for (int i = 0; i < sequences.length; i++) {
       Sequence sequence = Checks.notNull("sequences[" + i + "]", sequences[i]);
       Checks.that(
@@ -75,19 +77,29 @@ public final class Batch {
     tables.begin(sequences.length);
     for (int i = 0; i < sequences.length; i++) {
       positions[i] = sequences[i].position();
+      versions[i] = sequences[i].version();
       tables.request(tokens[i], positions[i] - tokens[i]);
     }
     KvCacheSpec spec = cache.spec();
     for (int layer = 0; layer < spec.layers(); layer++) {
       for (Sequence sequence : sequences) {
         for (int head = 0; head < spec.kvHeads(); head++) {
-          int row = cache.row(layer, head);
-          tables.row(sequence.length(row), sequence.pages(row), 0, sequence.pageCount(row));
+          sequence.addTo(tables, cache.row(layer, head));
         }
       }
     }
     step++;
     return this;
+  }
+
+  /** All sequences; refuses closed ones. */
+  Sequence[] openSequences() {
+    for (int i = 0; i < sequences.length; i++) {
+      if (!sequences[i].isOpen()) {
+        throw new IllegalStateException("sequences[" + i + "] is closed");
+      }
+    }
+    return sequences.clone();
   }
 
   /** Query tokens of the step. */
@@ -114,11 +126,12 @@ public final class Batch {
       throw new IllegalStateException("no step: call advance first");
     }
     for (int i = 0; i < sequences.length; i++) {
-      if (!sequences[i].isOpen() || sequences[i].position() != positions[i]) {
+      if (!sequences[i].isOpen() || sequences[i].version() != versions[i]) {
         throw new IllegalStateException(
             "sequences["
                 + i
-                + "] was closed or advanced elsewhere after this batch's step: call advance again");
+                + "] was closed, evicted from, or advanced elsewhere after this batch's step: call"
+                + " advance again");
       }
     }
     return tables;

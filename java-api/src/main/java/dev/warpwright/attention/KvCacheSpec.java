@@ -15,41 +15,51 @@ import dev.warpwright.kernels.attention.KvPoolSpec;
  * @param headPages pages of the pool; a sequence of n tokens takes ⌈n / pageSize⌉ for each layer
  *     and kv head
  * @param dtype how keys and values are stored
+ * @param observation what is noted of the keys' scores
  */
 public record KvCacheSpec(
-    int layers, int kvHeads, int headDim, int pageSize, int headPages, DType dtype) {
+    int layers,
+    int kvHeads,
+    int headDim,
+    int pageSize,
+    int headPages,
+    DType dtype,
+    Observation observation) {
   /** Checks the values. */
   public KvCacheSpec {
     Checks.between("layers", layers, 1, 1 << 20);
     Checks.between("kvHeads", kvHeads, 1, 1 << 16);
+    Checks.notNull("observation", observation);
     // The pool's own spec checks the rest; made here so that a wrong value is refused where it is
     // set.
     new KvPoolSpec(headPages, pageSize, headDim, dtype);
   }
 
-  /** One layer count, and for the rest: 1 head of 128, pages of 16, 1024 pages, F16. */
+  /**
+   * One layer count, and for the rest: 1 head of 128, pages of 16, 1024 pages, F16, nothing noted.
+   */
   public static KvCacheSpec layers(int layers) {
-    return new KvCacheSpec(layers, 1, 128, 16, 1024, DType.F16);
+    return new KvCacheSpec(layers, 1, 128, 16, 1024, DType.F16, Observation.NOTHING);
   }
 
   /** With another number of key/value heads. */
   public KvCacheSpec kvHeads(int value) {
-    return new KvCacheSpec(layers, value, headDim, pageSize, headPages, dtype);
+    return new KvCacheSpec(layers, value, headDim, pageSize, headPages, dtype, observation);
   }
 
   /** With another head dimension. */
   public KvCacheSpec headDim(int value) {
-    return new KvCacheSpec(layers, kvHeads, value, pageSize, headPages, dtype);
+    return new KvCacheSpec(layers, kvHeads, value, pageSize, headPages, dtype, observation);
   }
 
   /** With another page size. */
   public KvCacheSpec pageSize(int value) {
-    return new KvCacheSpec(layers, kvHeads, headDim, value, headPages, dtype);
+    return new KvCacheSpec(layers, kvHeads, headDim, value, headPages, dtype, observation);
   }
 
   /** With another number of pages. */
   public KvCacheSpec headPages(int value) {
-    return new KvCacheSpec(layers, kvHeads, headDim, pageSize, value, dtype);
+    return new KvCacheSpec(layers, kvHeads, headDim, pageSize, value, dtype, observation);
   }
 
   /** With as many pages as {@code tokens} tokens of {@code sequences} sequences each need. */
@@ -63,7 +73,12 @@ public record KvCacheSpec(
 
   /** With another element type. */
   public KvCacheSpec dtype(DType value) {
-    return new KvCacheSpec(layers, kvHeads, headDim, pageSize, headPages, value);
+    return new KvCacheSpec(layers, kvHeads, headDim, pageSize, headPages, value, observation);
+  }
+
+  /** With what is noted of the keys' scores. */
+  public KvCacheSpec observing(Observation value) {
+    return new KvCacheSpec(layers, kvHeads, headDim, pageSize, headPages, dtype, value);
   }
 
   /** Sizes of the pool. */

@@ -6,6 +6,7 @@ import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.BatchPlan;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
@@ -14,15 +15,19 @@ import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
+import dev.warpwright.kernels.attention.ScoreReduction;
+import dev.warpwright.kernels.attention.SlotArray;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Attention of all layers over a {@link PagedKvCache}. In each step and layer, {@link #append}
  * stores the new keys and values, then {@link #decode} or {@link #prefill} attends to them and to
- * all before. Rotation is done inside: queries and keys are given unrotated. Used by one thread at
- * a time.
+ * all before. Where the cache has an {@link Observation}, each step notes what it must of the keys'
+ * scores. Rotation is done inside: queries and keys are given unrotated. Used by one thread at a
+ * time.
  */
 public final class PagedAttention implements Resource {
   private final PagedKvCache cache;
@@ -30,29 +35,8 @@ public final class PagedAttention implements Resource {
   private final Step<AppendKv> append;
   private final Step<PagedDecode> decode;
   private final Step<PagedPrefill> prefill;
-
-  /** A plan and the step that it is ready for. */
-  private static final class Step<P extends BatchPlan> {
-    private final P plan;
-    private @Nullable Batch batch;
-    private long number;
-
-    Step(P plan) {
-      this.plan = plan;
-    }
-
-    /** The plan, ready for the batch's present step. */
-    P of(Batch next) {
-      var tables = next.tables();
-      if (batch != next || number != next.step()) {
-        batch = null;
-        plan.update(tables);
-        batch = next;
-        number = next.step();
-      }
-      return plan;
-    }
-  }
+  private final AttentionBias[] biases;
+  private final @Nullable ScoreObserver observer;
 
   /** Attention on {@code device}, which must be the cache's. */
   public PagedAttention(KernelDevice device, AttentionSpec spec) {
@@ -64,6 +48,10 @@ public final class PagedAttention implements Resource {
     int batch = spec.maxBatch();
     int tokens = spec.maxTokens();
     int length = spec.maxLength();
+    SlotArray scores = cache.notes().scores();
+    biases = new AttentionBias[heads.layers()];
+    Arrays.fill(biases, AttentionBias.NONE);
+    observer = scores == null ? null : new ScoreObserver(device, spec, scores);
     try {
       append =
           plan(kernels.appendKv(new AppendKvSpec(heads, pages, batch, tokens, spec.rope()), pool));
@@ -71,7 +59,14 @@ public final class PagedAttention implements Resource {
           plan(
               kernels.pagedDecode(
                   new PagedDecodeSpec(
-                      heads, pages, batch, length, spec.rope(), spec.scale(), spec.masking()),
+                      heads,
+                      pages,
+                      batch,
+                      length,
+                      spec.rope(),
+                      spec.scale(),
+                      spec.masking(),
+                      scores == null ? ScoreReduction.NONE : ScoreReduction.SUM),
                   pool));
       prefill =
           plan(
@@ -99,7 +94,16 @@ public final class PagedAttention implements Resource {
 
   /** Memory that the plans hold. */
   public long workspaceBytes() {
-    return plans.stream().mapToLong(BatchPlan::workspaceBytes).sum();
+    return plans.stream().mapToLong(BatchPlan::workspaceBytes).sum()
+        + (observer == null ? 0 : observer.bytes());
+  }
+
+  /**
+   * Sets what a layer adds to its logits, from now on: slopes and sink logits, as the masking says.
+   */
+  public void bias(int layer, AttentionBias bias) {
+    Checks.between("layer", layer, 0, biases.length - 1);
+    biases[layer] = Checks.notNull("bias", bias);
   }
 
   /**
@@ -123,7 +127,7 @@ public final class PagedAttention implements Resource {
    * @param out F32 of the same shape; disjoint from q
    */
   public void decode(int layer, Batch batch, Tensor q, Tensor out) {
-    decode.of(own(batch)).run(layer, q, out, null);
+    runDecode(layer, batch, q, out, null);
   }
 
   /**
@@ -133,7 +137,7 @@ public final class PagedAttention implements Resource {
    *     #decode(int, Batch, Tensor, Tensor)}
    */
   public void decode(int layer, Batch batch, Tensor q, Tensor out, Tensor lse) {
-    decode.of(own(batch)).run(layer, q, out, Checks.notNull("lse", lse));
+    runDecode(layer, batch, q, out, Checks.notNull("lse", lse));
   }
 
   /**
@@ -145,7 +149,7 @@ public final class PagedAttention implements Resource {
    * @param out F32 of the same shape; disjoint from q
    */
   public void prefill(int layer, Batch batch, Tensor q, Tensor out) {
-    prefill.of(own(batch)).run(layer, q, out, null);
+    runPrefill(layer, batch, q, out, null);
   }
 
   /**
@@ -155,7 +159,27 @@ public final class PagedAttention implements Resource {
    *     #prefill(int, Batch, Tensor, Tensor)}
    */
   public void prefill(int layer, Batch batch, Tensor q, Tensor out, Tensor lse) {
-    prefill.of(own(batch)).run(layer, q, out, Checks.notNull("lse", lse));
+    runPrefill(layer, batch, q, out, Checks.notNull("lse", lse));
+  }
+
+  private void runDecode(int layer, Batch batch, Tensor q, Tensor out, @Nullable Tensor lse) {
+    PagedDecode plan = decode.of(own(batch));
+    Checks.between("layer", layer, 0, biases.length - 1);
+    Tensor scores = observer == null ? null : observer.scores(layer, batch);
+    plan.run(layer, q, biases[layer], out, lse, scores);
+    if (observer != null && scores != null) {
+      observer.decoded(layer, batch, scores);
+    }
+  }
+
+  private void runPrefill(int layer, Batch batch, Tensor q, Tensor out, @Nullable Tensor lse) {
+    PagedPrefill plan = prefill.of(own(batch));
+    Checks.between("layer", layer, 0, biases.length - 1);
+    Tensor logs = lse == null && observer != null ? observer.lse(batch) : lse;
+    plan.run(layer, q, biases[layer], out, logs);
+    if (observer != null && logs != null) {
+      observer.prefilled(layer, batch, q, biases[layer], logs);
+    }
   }
 
   /** Attends with whichever of {@link #decode} and {@link #prefill} fits the step. */
@@ -178,6 +202,9 @@ public final class PagedAttention implements Resource {
   public void close() {
     while (!plans.isEmpty()) {
       plans.pop().close();
+    }
+    if (observer != null) {
+      observer.close();
     }
   }
 }

@@ -6,21 +6,32 @@ import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.attention.KvPool;
 
 /**
- * Keys and values of many sequences in one pool of head pages that serves all layers.
+ * Keys and values of many sequences in one pool of head pages that serves all layers. Each layer
+ * and kv head of a sequence has a table of its own, so that heads and layers may keep different
+ * tokens. A page that several sequences hold is copied before one of them writes it.
  *
  * <p>Sequences and batches of one cache may be made and closed by any thread, one at a time.
  */
 public final class PagedKvCache implements Resource {
   private final KvCacheSpec spec;
   private final KvPool pool;
-  private final FreePages free;
+  private final HeadPages pages;
+  private final ScoreNotes notes;
+  private final Evictor evictor;
 
   /** An empty cache on {@code device}. */
   public PagedKvCache(KernelDevice device, KvCacheSpec spec) {
     Checks.notNull("spec", spec);
     this.spec = spec;
     this.pool = device.attention().pool(spec.pool());
-    this.free = new FreePages(spec.headPages());
+    try {
+      notes = new ScoreNotes(device, pool, spec.observation());
+    } catch (RuntimeException e) {
+      pool.close();
+      throw e;
+    }
+    this.pages = new HeadPages(spec.headPages());
+    this.evictor = new Evictor(device, this, pages);
   }
 
   /** Sizes. */
@@ -33,14 +44,24 @@ public final class PagedKvCache implements Resource {
     return pool;
   }
 
+  /** The numbers beside the slots. */
+  ScoreNotes notes() {
+    return notes;
+  }
+
   /** Memory that the cache holds on the device. */
   public long bytes() {
-    return pool.bytes();
+    return pool.bytes() + notes.bytes();
+  }
+
+  /** Keys and values of the pages that sequences hold, in bytes. */
+  public synchronized long heldBytes() {
+    return spec.pool().bytes() / spec.headPages() * (spec.headPages() - pages.count());
   }
 
   /** Pages that no sequence holds. */
   public synchronized int freePages() {
-    return free.count();
+    return pages.count();
   }
 
   /** A sequence without tokens. The caller closes it. */
@@ -59,10 +80,49 @@ public final class PagedKvCache implements Resource {
     return new Batch(this, sequences);
   }
 
+  /**
+   * Evicts what {@code policy} does not keep from all sequences of a batch and frees whole pages.
+   * Sequences that have no more slots than their budget stay as they are; the batch's next step may
+   * follow at once.
+   *
+   * @param batch a batch of this cache
+   * @param policy a policy whose observation is the cache's, or that needs none
+   * @return what became free
+   * @throws PoolExhaustedException if pages that others share must be copied and there are too few
+   *     free ones; nothing has changed then
+   */
+  public synchronized Eviction evict(Batch batch, EvictionPolicy policy) {
+    requireOpen();
+    Checks.notNull("batch", batch);
+    Checks.notNull("policy", policy);
+    Checks.that(batch.cache() == this, "batch", "of another cache", "of this cache");
+    Observation needed = policy.observation();
+    Checks.that(
+        needed.equals(Observation.NOTHING) || needed.equals(spec.observation()),
+        "policy.observation",
+        needed,
+        "the cache's " + spec.observation());
+    return evictor.evict(batch.openSequences(), policy);
+  }
+
   int row(int layer, int kvHead) {
     Checks.between("layer", layer, 0, spec.layers() - 1);
     Checks.between("kvHead", kvHead, 0, spec.kvHeads() - 1);
     return layer * spec.kvHeads() + kvHead;
+  }
+
+  synchronized Sequence fork(Sequence origin) {
+    requireOpen();
+    if (!origin.isOpen()) {
+      throw new IllegalStateException("the sequence is closed");
+    }
+    Sequence fork = new Sequence(origin);
+    for (int row = 0; row < fork.rows(); row++) {
+      for (int i = 0; i < fork.pageCount(row); i++) {
+        pages.share(fork.page(row, i));
+      }
+    }
+    return fork;
   }
 
   /** Makes room for a step of several sequences, for all of them or for none. */
@@ -77,16 +137,35 @@ public final class PagedKvCache implements Resource {
           "tokens[" + i + "]", tokens[i], 0, Integer.MAX_VALUE - sequences[i].position());
       missing += sequences[i].missingPages(tokens[i], spec.pageSize());
     }
-    if (missing > free.count()) {
-      throw new PoolExhaustedException(missing, free.count(), spec.headPages());
-    }
+    PageCopies copies = new PageCopies(pages);
     for (int i = 0; i < sequences.length; i++) {
-      sequences[i].grow(tokens[i], spec.pageSize(), free);
+      for (int row = 0; row < sequences[i].rows() && tokens[i] > 0; row++) {
+        // A step writes behind the last slot, and notes what it observes beside all of them.
+        boolean notes = spec.observation().kind() != Observation.Kind.NOTHING;
+        int used = sequences[i].length(row);
+        for (int index = notes ? 0 : used / spec.pageSize();
+            index * spec.pageSize() < used;
+            index++) {
+          copies.beforeWriting(sequences[i], row, index);
+        }
+      }
+    }
+    requireFree(missing + copies.count());
+    copies.apply(pool);
+    for (int i = 0; i < sequences.length; i++) {
+      sequences[i].grow(tokens[i], spec.pageSize(), pages);
+    }
+  }
+
+  /** Refuses what needs more pages than are free. */
+  void requireFree(long needed) {
+    if (needed > pages.count()) {
+      throw new PoolExhaustedException(needed, pages.count(), spec.headPages());
     }
   }
 
   synchronized void close(Sequence sequence) {
-    sequence.release(free);
+    sequence.release(pages);
   }
 
   private void requireOpen() {
@@ -98,6 +177,8 @@ public final class PagedKvCache implements Resource {
   /** Frees the pool; idempotent. Sequences of a closed cache cannot take steps. */
   @Override
   public void close() {
+    evictor.close();
+    notes.close();
     pool.close();
   }
 }

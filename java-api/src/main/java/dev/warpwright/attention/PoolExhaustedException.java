@@ -1,6 +1,9 @@
 package dev.warpwright.attention;
 
-/** A cache has too few free pages for a step. Nothing was changed in any layer of any sequence. */
+/**
+ * A cache has too few free pages for a step or for the copies that an eviction needs. Nothing was
+ * changed in any layer of any sequence.
+ */
 public class PoolExhaustedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -8,15 +11,15 @@ public class PoolExhaustedException extends RuntimeException {
   private final int free;
 
   /**
-   * Reports a step that does not fit.
+   * Reports a step or eviction that does not fit.
    *
-   * @param asked pages that the step needs
+   * @param asked pages that it needs
    * @param free pages that are free
    * @param total pages of the pool
    */
   public PoolExhaustedException(long asked, int free, int total) {
     super(
-        "the step needs "
+        "the step or eviction needs "
             + asked
             + " more head pages, "
             + free
@@ -27,7 +30,7 @@ public class PoolExhaustedException extends RuntimeException {
     this.free = free;
   }
 
-  /** Pages that the step needs. */
+  /** Pages that were needed. */
   public long asked() {
     return asked;
   }

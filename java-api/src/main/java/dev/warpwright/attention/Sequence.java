@@ -1,11 +1,13 @@
 package dev.warpwright.attention;
 
 import dev.warpwright.kernels.Resource;
+import dev.warpwright.kernels.attention.PageTables;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One sequence of tokens in a {@link PagedKvCache}: its pages in every layer and head. Closing it
- * frees the pages. Made by {@link PagedKvCache#newSequence}.
+ * frees the pages that no fork of it holds. Made by {@link PagedKvCache#newSequence}.
  */
 public final class Sequence implements Resource {
   private final PagedKvCache cache;
@@ -16,13 +18,30 @@ public final class Sequence implements Resource {
   private final int[] pageCounts;
   private final int[] lengths;
   private int position;
+  private long version;
   private boolean closed;
+
+  /** Slots that the rows of each layer keep, when a policy has decided that. */
+  private int @Nullable [] budgets;
+
+  private @Nullable EvictionPolicy policy;
 
   Sequence(PagedKvCache cache, int rows) {
     this.cache = cache;
     this.pages = new int[rows][4];
     this.pageCounts = new int[rows];
     this.lengths = new int[rows];
+  }
+
+  /** A copy that shares all pages; they are not counted here. */
+  Sequence(Sequence origin) {
+    cache = origin.cache;
+    pages = Arrays.stream(origin.pages).map(int[]::clone).toArray(int[][]::new);
+    pageCounts = origin.pageCounts.clone();
+    lengths = origin.lengths.clone();
+    position = origin.position;
+    budgets = origin.budgets;
+    policy = origin.policy;
   }
 
   /** The cache that the sequence is in. */
@@ -45,16 +64,39 @@ public final class Sequence implements Resource {
     return !closed;
   }
 
+  /**
+   * Another sequence of the same tokens. Both share their pages until one of them writes to one, by
+   * a step or an eviction, and gets a copy of it; what one does never shows in the other. The
+   * caller closes it.
+   */
+  public Sequence fork() {
+    return cache.fork(this);
+  }
+
   int length(int row) {
     return lengths[row];
   }
 
-  int[] pages(int row) {
-    return pages[row];
+  int rows() {
+    return lengths.length;
+  }
+
+  int page(int row, int index) {
+    return pages[row][index];
   }
 
   int pageCount(int row) {
     return pageCounts[row];
+  }
+
+  /** Changes with every step and eviction. */
+  long version() {
+    return version;
+  }
+
+  /** Adds the row to tables. */
+  void addTo(PageTables tables, int row) {
+    tables.row(lengths[row], pages[row], 0, pageCounts[row]);
   }
 
   /** Pages that {@code tokens} more tokens need in all rows. */
@@ -72,7 +114,7 @@ public final class Sequence implements Resource {
   }
 
   /** Makes room for {@code tokens} more tokens in all rows; there are enough free pages. */
-  void grow(int tokens, int pageSize, FreePages free) {
+  void grow(int tokens, int pageSize, HeadPages free) {
     for (int row = 0; row < lengths.length; row++) {
       int missing = missingPages(row, tokens, pageSize);
       if (pageCounts[row] + missing > pages[row].length) {
@@ -85,16 +127,45 @@ public final class Sequence implements Resource {
       lengths[row] += tokens;
     }
     position += tokens;
+    version++;
   }
 
-  /** Frees all pages; idempotent. */
+  /** The page at an index is another from now on. */
+  void replacePage(int row, int index, int page) {
+    pages[row][index] = page;
+  }
+
+  /** The row has other pages and fewer slots from now on. */
+  void compact(int row, int length, int[] newPages) {
+    lengths[row] = length;
+    pages[row] = newPages.length == 0 ? new int[4] : newPages;
+    pageCounts[row] = newPages.length;
+    version++;
+  }
+
+  /**
+   * The budgets that {@code by} gave to the layers before, or null if it has not yet.
+   *
+   * @param by a policy
+   */
+  int @Nullable [] budgets(EvictionPolicy by) {
+    return by.equals(policy) ? budgets : null;
+  }
+
+  /** Remembers budgets. */
+  void budgets(EvictionPolicy by, int[] ofLayers) {
+    policy = by;
+    budgets = ofLayers;
+  }
+
+  /** Gives all pages back that no other sequence holds; idempotent. */
   @Override
   public void close() {
     cache.close(this);
   }
 
   /** Gives all pages back, once. */
-  void release(FreePages free) {
+  void release(HeadPages free) {
     if (closed) {
       return;
     }

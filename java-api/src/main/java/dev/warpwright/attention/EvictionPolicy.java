@@ -1,0 +1,51 @@
+package dev.warpwright.attention;
+
+import java.util.Arrays;
+
+/**
+ * Decides which slots a cache keeps. A policy says how many slots each row keeps on average and
+ * scores them; protected tokens come first, then the highest scores, then lower slots. Policies
+ * have no state and may be shared.
+ */
+public interface EvictionPolicy {
+  /** Slots that a row keeps, on average over the layers. */
+  int budget();
+
+  /** What the cache must note for this policy. */
+  Observation observation();
+
+  /** Tokens at the beginning of the sequence that are never evicted. */
+  default int protectedPrefix() {
+    return 0;
+  }
+
+  /** Tokens at the end of the sequence that are never evicted. */
+  default int recents() {
+    return 0;
+  }
+
+  /** Whether what was noted of the kept slots is forgotten after an eviction. */
+  default boolean forgets() {
+    return false;
+  }
+
+  /**
+   * Slots that the rows of each layer keep. Asked once, when a sequence first has more than {@link
+   * #budget}; it holds for the sequence from then on.
+   *
+   * @param rows what was noted, {@code [layer][kvHead]}
+   */
+  default int[] budgets(RowStatistics[][] rows) {
+    int[] budgets = new int[rows.length];
+    Arrays.fill(budgets, budget());
+    return budgets;
+  }
+
+  /**
+   * Scores the slots of a row.
+   *
+   * @param row what was noted of them
+   * @param scores result, zeros before; as long as the row
+   */
+  void score(RowStatistics row, float[] scores);
+}

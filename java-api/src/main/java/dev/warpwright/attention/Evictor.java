@@ -1,0 +1,302 @@
+package dev.warpwright.attention;
+
+import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.Resource;
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.CompactKv;
+import dev.warpwright.kernels.attention.CompactKvSpec;
+import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.SelectTokens;
+import dev.warpwright.kernels.attention.SelectTokensSpec;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Carries out evictions: scores, chooses, and only when all that and the pages are certain moves
+ * slots and changes tables.
+ */
+final class Evictor implements Resource {
+  private final KernelDevice device;
+  private final PagedKvCache cache;
+  private final HeadPages pages;
+
+  /** Budgets of a sequence that no policy has had to decide about yet. */
+  private final int[] unlimited;
+
+  private @Nullable SelectTokens select;
+  private @Nullable CompactKv compact;
+
+  Evictor(KernelDevice device, PagedKvCache cache, HeadPages pages) {
+    this.device = device;
+    this.cache = cache;
+    this.pages = pages;
+    unlimited = new int[cache.spec().layers()];
+    Arrays.fill(unlimited, Integer.MAX_VALUE);
+  }
+
+  private Heads heads() {
+    KvCacheSpec spec = cache.spec();
+    return new Heads(spec.layers(), spec.kvHeads(), spec.kvHeads(), spec.headDim());
+  }
+
+  Eviction evict(Sequence[] sequences, EvictionPolicy policy) {
+    KvCacheSpec spec = cache.spec();
+    int[][] budgets = new int[sequences.length][];
+    boolean nothing = true;
+    for (int i = 0; i < sequences.length; i++) {
+      budgets[i] = budgets(sequences[i], policy);
+      for (int row = 0; row < spec.rows(); row++) {
+        nothing &= sequences[i].length(row) <= budgets[i][row / spec.kvHeads()];
+      }
+    }
+    if (nothing) {
+      return new Eviction(0, 0);
+    }
+    PageTables from = tables(sequences);
+    Tensor[] kept = new Tensor[spec.layers()];
+    for (int layer = 0; layer < kept.length; layer++) {
+      kept[layer] = choose(sequences, policy, budgets, from, layer);
+    }
+    return apply(sequences, policy, budgets, from, kept);
+  }
+
+  /** Slots that each layer's rows of a sequence keep. */
+  private int[] budgets(Sequence sequence, EvictionPolicy policy) {
+    KvCacheSpec spec = cache.spec();
+    int[] before = sequence.budgets(policy);
+    if (before != null) {
+      return before;
+    }
+    boolean small = true;
+    RowStatistics[][] rows = new RowStatistics[spec.layers()][spec.kvHeads()];
+    for (int row = 0; row < spec.rows(); row++) {
+      small &= sequence.length(row) <= policy.budget();
+    }
+    if (small) {
+      return unlimited;
+    }
+    for (int row = 0; row < spec.rows(); row++) {
+      rows[row / spec.kvHeads()][row % spec.kvHeads()] = cache.notes().row(sequence, row);
+    }
+    int[] budgets = policy.budgets(rows).clone();
+    Checks.that(
+        budgets.length == spec.layers(),
+        "policy.budgets",
+        budgets.length,
+        spec.layers() + " layers");
+    for (int layer = 0; layer < budgets.length; layer++) {
+      Checks.atLeast("policy.budgets[" + layer + "]", budgets[layer], 0);
+    }
+    return budgets;
+  }
+
+  private PageTables tables(Sequence[] sequences) {
+    KvCacheSpec spec = cache.spec();
+    PageTables tables =
+        new PageTables(spec.layers(), spec.kvHeads(), spec.pageSize()).begin(sequences.length);
+    for (Sequence sequence : sequences) {
+      tables.request(0, sequence.position());
+    }
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      for (Sequence sequence : sequences) {
+        for (int head = 0; head < spec.kvHeads(); head++) {
+          sequence.addTo(tables, cache.row(layer, head));
+        }
+      }
+    }
+    return tables;
+  }
+
+  private Tensor choose(
+      Sequence[] sequences, EvictionPolicy policy, int[][] budgets, PageTables from, int layer) {
+    int kvHeads = cache.spec().kvHeads();
+    int slots = Math.toIntExact(from.slots(layer));
+    float[] scores = new float[slots];
+    int[] rowBudgets = new int[sequences.length * kvHeads];
+    for (int i = 0; i < rowBudgets.length; i++) {
+      Sequence sequence = sequences[i / kvHeads];
+      int row = cache.row(layer, i % kvHeads);
+      rowBudgets[i] = budgets[i / kvHeads][layer];
+      float[] ofRow = new float[sequence.length(row)];
+      policy.score(cache.notes().row(sequence, row), ofRow);
+      int at = (int) from.slotStart(from.rowOf(layer, i / kvHeads, i % kvHeads));
+      System.arraycopy(ofRow, 0, scores, at, ofRow.length);
+    }
+    SelectTokens plan = select(policy, sequences.length);
+    plan.update(from);
+    Tensor kept = Tensor.wrap(new int[slots], slots);
+    plan.run(
+        layer,
+        Tensor.wrap(scores, slots),
+        Tensor.wrap(rowBudgets, sequences.length, kvHeads),
+        kept);
+    return kept;
+  }
+
+  private SelectTokens select(EvictionPolicy policy, int sequences) {
+    KvCacheSpec spec = cache.spec();
+    long slots = (long) spec.headPages() * spec.pageSize();
+    SelectTokensSpec needed =
+        new SelectTokensSpec(
+            heads(),
+            spec.pool(),
+            sequences,
+            (int) Math.min(Integer.MAX_VALUE, slots),
+            policy.protectedPrefix(),
+            policy.recents());
+    SelectTokens plan = select;
+    if (plan == null || !plan.spec().equals(needed)) {
+      if (plan != null) {
+        plan.close();
+      }
+      plan = device.attention().selectTokens(needed, cache.pool());
+      select = plan;
+    }
+    return plan;
+  }
+
+  private CompactKv compact(int sequences) {
+    CompactKvSpec needed = new CompactKvSpec(heads(), cache.spec().pool(), sequences);
+    CompactKv plan = compact;
+    if (plan == null || !plan.spec().equals(needed)) {
+      if (plan != null) {
+        plan.close();
+      }
+      plan = device.attention().compactKv(needed, cache.pool());
+      compact = plan;
+    }
+    return plan;
+  }
+
+  /** One row after the eviction: its length, and its pages with −1 for those to be taken. */
+  private record Target(Sequence sequence, int row, int length, int[] pages, boolean forgotten) {}
+
+  private Eviction apply(
+      Sequence[] sequences,
+      EvictionPolicy policy,
+      int[][] budgets,
+      PageTables from,
+      Tensor[] kept) {
+    KvCacheSpec spec = cache.spec();
+    List<Target> targets = new ArrayList<>();
+    long fresh = 0;
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      for (int i = 0; i < sequences.length; i++) {
+        for (int head = 0; head < spec.kvHeads(); head++) {
+          long at = from.slotStart(from.rowOf(layer, i, head));
+          int row = cache.row(layer, head);
+          int length = Math.min(sequences[i].length(row), budgets[i][layer]);
+          boolean forgotten = policy.forgets() && length < sequences[i].length(row);
+          Target target = target(sequences[i], row, length, kept[layer], at, forgotten);
+          targets.add(target);
+          for (int page : target.pages) {
+            fresh += page < 0 ? 1 : 0;
+          }
+        }
+      }
+    }
+    cache.requireFree(fresh);
+    int freeBefore = pages.count();
+    for (Target target : targets) {
+      for (int i = 0; i < target.pages.length; i++) {
+        target.pages[i] = target.pages[i] < 0 ? pages.take() : target.pages[i];
+      }
+    }
+    try {
+      move(sequences, from, targets, kept);
+    } catch (RuntimeException e) {
+      for (Target target : targets) {
+        giveOthers(target.pages, target);
+      }
+      throw e;
+    }
+    long slots = 0;
+    for (Target target : targets) {
+      slots += target.sequence.length(target.row) - target.length;
+      commit(target);
+    }
+    for (int i = 0; i < sequences.length; i++) {
+      if (budgets[i] != unlimited) {
+        sequences[i].budgets(policy, budgets[i]);
+      }
+    }
+    for (Target target : targets) {
+      if (target.forgotten) {
+        cache.notes().forget(target.sequence, target.row);
+      }
+    }
+    return new Eviction(slots, pages.count() - freeBefore);
+  }
+
+  /**
+   * The row after the eviction. Pages before the first slot that moves stay, shared or not; later
+   * ones that others hold are replaced. Notes that are forgotten are written in all pages.
+   */
+  private Target target(
+      Sequence sequence, int row, int length, Tensor kept, long at, boolean forgotten) {
+    int pageSize = cache.spec().pageSize();
+    int staying = 0;
+    while (!forgotten && staying < length && kept.getInt(at + staying) == staying) {
+      staying++;
+    }
+    int[] newPages = new int[(length + pageSize - 1) / pageSize];
+    for (int index = 0; index < newPages.length; index++) {
+      int page = sequence.page(row, index);
+      boolean written = Math.min(length, (index + 1) * pageSize) > staying;
+      newPages[index] = written && pages.holders(page) > 1 ? -1 : page;
+    }
+    return new Target(sequence, row, length, newPages, forgotten);
+  }
+
+  private void move(Sequence[] sequences, PageTables from, List<Target> targets, Tensor[] kept) {
+    KvCacheSpec spec = cache.spec();
+    PageTables to =
+        new PageTables(spec.layers(), spec.kvHeads(), spec.pageSize()).begin(sequences.length);
+    for (Sequence sequence : sequences) {
+      to.request(0, sequence.position());
+    }
+    for (Target target : targets) {
+      to.row(target.length, target.pages, 0, target.pages.length);
+    }
+    CompactKv plan = compact(sequences.length);
+    plan.update(from, to);
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      plan.run(layer, kept[layer]);
+    }
+  }
+
+  /** Gives back pages that are not the row's own. */
+  private void giveOthers(int[] given, Target target) {
+    for (int i = 0; i < given.length; i++) {
+      if (given[i] != target.sequence.page(target.row, i)) {
+        pages.give(given[i]);
+      }
+    }
+  }
+
+  /** Gives back the pages that the row had and has no more. */
+  private void commit(Target target) {
+    Sequence sequence = target.sequence;
+    for (int i = 0; i < sequence.pageCount(target.row); i++) {
+      int page = sequence.page(target.row, i);
+      if (i >= target.pages.length || target.pages[i] != page) {
+        pages.give(page);
+      }
+    }
+    sequence.compact(target.row, target.length, target.pages);
+  }
+
+  @Override
+  public void close() {
+    if (select != null) {
+      select.close();
+    }
+    if (compact != null) {
+      compact.close();
+    }
+  }
+}
