@@ -152,7 +152,8 @@ final class ScoreObserver implements Resource {
     DeviceTensor held = scratch.get(use);
     if (held == null || held.tensor().elements() < elements) {
       if (held != null) {
-        scratch.remove(use).close();
+        scratch.remove(use);
+        held.close();
       }
       // Room for the steps that follow: a step adds a slot to each row.
       held = device.allocate(DType.F32, elements + elements / 4 + 1024);

@@ -9,6 +9,7 @@ import dev.warpwright.cli.model.Model;
 import dev.warpwright.cli.model.ShippedModel;
 import dev.warpwright.cli.model.WeightKind;
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.Support;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -37,11 +38,20 @@ import picocli.CommandLine.Spec;
 final class DemoCommand implements Callable<Integer> {
   private static final int COPIES = 64;
 
+  /** Windows and budget of the policies that are compared; {@code evict} compares more. */
+  private static final int WINDOWS = 8;
+
+  private static final int BUDGET = 64;
+
   /** Most bytes of text behind those read that pruning may look at. */
   private static final int CALIBRATION = 1 << 14;
 
   private static final Gson JSON =
-      new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+      new GsonBuilder()
+          .setPrettyPrinting()
+          .disableHtmlEscaping()
+          .serializeSpecialFloatingPointValues()
+          .create();
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -91,6 +101,7 @@ final class DemoCommand implements Callable<Integer> {
       String model,
       DType kv,
       List<DecoderMeasurement.Row> decoders,
+      List<EvictionComparison.Row> evictions,
       CheckpointAggregation.Result aggregation) {}
 
   @Override
@@ -119,6 +130,7 @@ final class DemoCommand implements Callable<Integer> {
       print(out, rows);
       print(out, rows.getFirst().window(), calibrated ? sample.length : 0);
       printSamples(out, rows);
+      List<EvictionComparison.Row> evictions = evictions(ww, opened, read, out);
       CheckpointAggregation.Result aggregation =
           new CheckpointAggregation(ww, opened.checkpoint(), COPIES).run();
       print(out, aggregation);
@@ -133,6 +145,7 @@ final class DemoCommand implements Callable<Integer> {
                 opened.name(),
                 kv,
                 rows,
+                evictions,
                 aggregation);
         Files.writeString(json, JSON.toJson(report) + System.lineSeparator());
       }
@@ -150,6 +163,21 @@ final class DemoCommand implements Callable<Integer> {
           measurement.measure(
               DecoderOptions.of(kind, opened.config()).withKv(kv).withCalibration(calibration)));
     }
+    return rows;
+  }
+
+  private List<EvictionComparison.Row> evictions(
+      Warpwright ww, Model opened, byte[] read, PrintWriter out) throws IOException {
+    EvictionComparison comparison = new EvictionComparison(ww, opened, read, WINDOWS, kv);
+    Support support = comparison.support();
+    if (!support.supported() || comparison.length() < 4) {
+      String reason = support.supported() ? "the text is too short" : support.reason();
+      out.println("Eviction policies are left out: " + reason);
+      out.println();
+      return List.of();
+    }
+    List<EvictionComparison.Row> rows = comparison.run(BUDGET);
+    comparison.print(out, rows);
     return rows;
   }
 

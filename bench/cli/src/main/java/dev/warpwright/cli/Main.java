@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
     versionProvider = Main.Version.class,
     subcommands = {
       DemoCommand.class,
+      EvictCommand.class,
       VerifyCommand.class,
       DevicesCommand.class,
       CommandLine.HelpCommand.class

@@ -76,7 +76,8 @@ public final class Decoder implements AutoCloseable {
                       .kvHeads(heads.kvHeads())
                       .headDim(heads.headDim())
                       .dtype(options.kv())
-                      .capacity(1, options.length())));
+                      .capacity(options.sequences(), options.length())
+                      .observing(options.observation())));
       attention =
           owned.own(
               ww.attention(
@@ -84,7 +85,7 @@ public final class Decoder implements AutoCloseable {
                       .over(cache)
                       .rope(config.rope())
                       .masking(config.masking())
-                      .maxBatch(1)
+                      .maxBatch(options.sequences())
                       .maxTokens(chunk)));
       scratch = Scratch.allocate(config, chunk, owned);
       logits = Scratch.rows(owned, logitRows, config.vocabulary());
@@ -122,7 +123,12 @@ public final class Decoder implements AutoCloseable {
     listener = next;
   }
 
-  /** A sequence without tokens; there may be one at a time. */
+  /** The cache of keys and values. */
+  PagedKvCache cache() {
+    return cache;
+  }
+
+  /** A sequence without tokens; there may be as many at a time as the options say. */
   public TokenStream newStream() {
     return new TokenStream(this, cache);
   }

@@ -1,5 +1,6 @@
 package dev.warpwright.cli.model;
 
+import dev.warpwright.attention.Observation;
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
 import org.jspecify.annotations.Nullable;
@@ -11,11 +12,19 @@ import org.jspecify.annotations.Nullable;
  * @param kv how keys and values are stored
  * @param chunk most tokens of one step; longer prompts are fed in several
  * @param length longest sequence
+ * @param sequences most sequences at a time
+ * @param observation what the cache notes of the keys' scores
  * @param calibration what the matrices are multiplied with, for weights that are pruned; null if
  *     that is not known
  */
 public record DecoderOptions(
-    WeightKind weights, DType kv, int chunk, int length, @Nullable Calibration calibration) {
+    WeightKind weights,
+    DType kv,
+    int chunk,
+    int length,
+    int sequences,
+    Observation observation,
+    @Nullable Calibration calibration) {
   /** Checks the values. */
   public DecoderOptions {
     Checks.notNull("weights", weights);
@@ -23,30 +32,46 @@ public record DecoderOptions(
     Checks.dtype("kv", kv, DType.F32, DType.F16);
     Checks.between("chunk", chunk, 1, 1 << 20);
     Checks.between("length", length, 1, Integer.MAX_VALUE);
+    Checks.between("sequences", sequences, 1, chunk);
+    Checks.notNull("observation", observation);
   }
 
-  /** F32 keys and values, steps of at most 512 tokens, sequences of the model's full length. */
+  /**
+   * F32 keys and values, steps of at most 512 tokens, one sequence of the model's full length,
+   * nothing noted.
+   */
   public static DecoderOptions of(WeightKind weights, ModelConfig config) {
-    return new DecoderOptions(weights, DType.F32, 512, config.positions(), null);
+    return new DecoderOptions(
+        weights, DType.F32, 512, config.positions(), 1, Observation.NOTHING, null);
   }
 
   /** With another type of keys and values. */
   public DecoderOptions withKv(DType value) {
-    return new DecoderOptions(weights, value, chunk, length, calibration);
+    return new DecoderOptions(weights, value, chunk, length, sequences, observation, calibration);
   }
 
   /** With another number of tokens a step. */
   public DecoderOptions withChunk(int value) {
-    return new DecoderOptions(weights, kv, value, length, calibration);
+    return new DecoderOptions(weights, kv, value, length, sequences, observation, calibration);
   }
 
   /** With another limit of a sequence. */
   public DecoderOptions withLength(int value) {
-    return new DecoderOptions(weights, kv, chunk, value, calibration);
+    return new DecoderOptions(weights, kv, chunk, value, sequences, observation, calibration);
+  }
+
+  /** With another number of sequences at a time. */
+  public DecoderOptions withSequences(int value) {
+    return new DecoderOptions(weights, kv, chunk, length, value, observation, calibration);
+  }
+
+  /** With what the cache notes. */
+  public DecoderOptions withObservation(Observation value) {
+    return new DecoderOptions(weights, kv, chunk, length, sequences, value, calibration);
   }
 
   /** With weights that are pruned by what they are multiplied with. */
   public DecoderOptions withCalibration(@Nullable Calibration value) {
-    return new DecoderOptions(weights, kv, chunk, length, value);
+    return new DecoderOptions(weights, kv, chunk, length, sequences, observation, value);
   }
 }

@@ -1,0 +1,124 @@
+package dev.warpwright.cli;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import dev.warpwright.Warpwright;
+import dev.warpwright.cli.model.Model;
+import dev.warpwright.cli.model.ShippedModel;
+import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.Support;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Compares eviction policies on a real model. */
+@Command(
+    name = "evict",
+    description = {
+      "Read real text with a cache that is kept small, by each eviction policy, and compare how well"
+          + " the model still predicts.",
+      "The model and the text are in the distribution; nothing is downloaded."
+    })
+final class EvictCommand implements Callable<Integer> {
+  private static final Gson JSON =
+      new GsonBuilder().setPrettyPrinting().serializeSpecialFloatingPointValues().create();
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Mixin private BackendOptions backend = new BackendOptions();
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      description =
+          "Folder with config.json, safetensors and tokenizer.json of a Llama or Mixtral model,"
+              + " instead of the shipped one.")
+  private @Nullable Path model;
+
+  @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description = "Text in UTF-8 to measure on, instead of the shipped one.")
+  private @Nullable Path text;
+
+  @Option(
+      names = "--windows",
+      paramLabel = "N",
+      defaultValue = "8",
+      description = "How many windows of the text are read, by default ${DEFAULT-VALUE}.")
+  private int windows;
+
+  @Option(
+      names = "--budgets",
+      paramLabel = "N",
+      split = ",",
+      defaultValue = "32,64,128,256",
+      description = "Slots that a row keeps on average, by default ${DEFAULT-VALUE}.")
+  private int[] budgets = {};
+
+  @Option(
+      names = "--kv",
+      paramLabel = "TYPE",
+      defaultValue = "F32",
+      description = "How keys and values are stored: F32 (the default) or F16.")
+  private DType kv = DType.F32;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "Also write the results here.")
+  private @Nullable Path json;
+
+  /** Called by picocli. */
+  EvictCommand() {}
+
+  @Override
+  public Integer call() throws IOException {
+    if (windows < 1 || windows > 64) {
+      throw wrong("--windows", "" + windows, "1..64");
+    }
+    if (Arrays.stream(budgets).anyMatch(budget -> budget < 4)) {
+      throw wrong("--budgets", Arrays.toString(budgets), "at least 4 each");
+    }
+    if (!(kv == DType.F32 || kv == DType.F16)) {
+      throw wrong("--kv", "" + kv, "F32 or F16");
+    }
+    PrintWriter out = spec.commandLine().getOut();
+    byte[] read = text == null ? ShippedModel.text() : Files.readAllBytes(text);
+    if (read.length < 16) {
+      throw wrong("--text", read.length + " bytes", "at least 16 bytes");
+    }
+    try (Warpwright ww = backend.open();
+        Model opened = model == null ? ShippedModel.open() : Model.open(model)) {
+      out.println("Backend: " + ww.diagnostics());
+      out.println("Model:   " + opened.name());
+      out.println();
+      out.flush();
+      EvictionComparison comparison = new EvictionComparison(ww, opened, read, windows, kv);
+      Support support = comparison.support();
+      if (!support.supported()) {
+        spec.commandLine().getErr().println("warpwright: no eviction here: " + support.reason());
+        return 1;
+      }
+      List<EvictionComparison.Row> rows = comparison.run(budgets);
+      comparison.print(out, rows);
+      if (json != null) {
+        Files.writeString(json, JSON.toJson(rows) + System.lineSeparator());
+      }
+      return 0;
+    }
+  }
+
+  private ParameterException wrong(String option, String value, String allowed) {
+    return new ParameterException(
+        spec.commandLine(), option + " is " + value + "; allowed: " + allowed);
+  }
+}

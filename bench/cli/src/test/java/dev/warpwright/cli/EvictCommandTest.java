@@ -1,0 +1,65 @@
+package dev.warpwright.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import dev.warpwright.cli.model.TinyLlama;
+import dev.warpwright.kernels.DType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EvictCommandTest {
+  @TempDir Path folder;
+
+  @Test
+  void comparesAllPolicies() throws IOException {
+    new TinyLlama(true, DType.BF16).write(folder);
+    Path json = folder.resolve("evict.json");
+    Path text = folder.resolve("text");
+    Files.writeString(text, "In the beginning God created the heaven and the earth. ".repeat(9));
+    CommandRun run =
+        CommandRun.of(
+            "evict",
+            "--model",
+            folder.toString(),
+            "--text",
+            text.toString(),
+            "--windows",
+            "2",
+            "--budgets",
+            "8,1000000",
+            "--json",
+            json.toString());
+    assertEquals(0, run.exit(), run::err);
+    JsonArray rows = JsonParser.parseString(Files.readString(json)).getAsJsonArray();
+    assertEquals(1 + 5 * 2, rows.size());
+    JsonObject full = rows.get(0).getAsJsonObject();
+    for (int i = 1; i < rows.size(); i++) {
+      JsonObject row = rows.get(i).getAsJsonObject();
+      if (row.get("budget").getAsInt() == 8) {
+        assertTrue(row.get("kvBytes").getAsLong() < full.get("kvBytes").getAsLong(), row::toString);
+        assertTrue(row.get("difference").getAsDouble() != 0, row::toString);
+      } else {
+        // A budget that is never reached changes no bit.
+        assertEquals(full.get("bits"), row.get("bits"));
+        assertEquals(full.get("kvBytes"), row.get("kvBytes"));
+      }
+      assertTrue(run.out().contains(row.get("policy").getAsString()), run::out);
+    }
+  }
+
+  @Test
+  void refusesWhatMakesNoSense() {
+    for (String[] wrong : new String[][] {{"--windows", "0"}, {"--budgets", "3"}, {"--kv", "I8"}}) {
+      CommandRun run = CommandRun.of("evict", wrong[0], wrong[1]);
+      assertEquals(2, run.exit());
+      assertTrue(run.err().contains(wrong[0] + " is "), run::err);
+    }
+  }
+}
