@@ -173,7 +173,21 @@ final class Evictor implements Resource {
   }
 
   /** One row after the eviction: its length, and its pages with −1 for those to be taken. */
-  private record Target(Sequence sequence, int row, int length, int[] pages, boolean forgotten) {}
+  private static final class Target {
+    private final Sequence sequence;
+    private final int row;
+    private final int length;
+    private final int[] pages;
+    private final boolean forgotten;
+
+    Target(Sequence sequence, int row, int length, int[] pages, boolean forgotten) {
+      this.sequence = sequence;
+      this.row = row;
+      this.length = length;
+      this.pages = pages;
+      this.forgotten = forgotten;
+    }
+  }
 
   private Eviction apply(
       Sequence[] sequences,

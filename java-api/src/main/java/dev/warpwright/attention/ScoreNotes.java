@@ -86,8 +86,24 @@ final class ScoreNotes implements Resource {
   }
 
   /** Numbers of one row, in the order of its slots. */
-  private record Row(int length, int width, float[] scores, float[] entropies)
-      implements RowStatistics {
+  private static final class Row implements RowStatistics {
+    private final int length;
+    private final int width;
+    private final float[] scores;
+    private final float[] entropies;
+
+    Row(int length, int width, float[] scores, float[] entropies) {
+      this.length = length;
+      this.width = width;
+      this.scores = scores;
+      this.entropies = entropies;
+    }
+
+    @Override
+    public int length() {
+      return length;
+    }
+
     @Override
     public float score(int slot) {
       return width == 1 ? scores[slot] : scores[slot * width + 1];

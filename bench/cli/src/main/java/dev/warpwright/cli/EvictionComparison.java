@@ -104,7 +104,7 @@ final class EvictionComparison {
     try (Progress progress =
         new Progress("eviction", 1 + (long) POLICIES.size() * budgets.length)) {
       EvictedBits.Result full = measure(new FullCache());
-      rows.add(new Row("full cache", -1, mean(full.bits()), 0, 0, full.kvBytes()));
+      rows.add(new Row("full cache", -1, mean(full), 0, 0, full.kvBytes()));
       progress.step();
       for (Map.Entry<String, IntFunction<EvictionPolicy>> policy : POLICIES.entrySet()) {
         for (int budget : budgets) {
@@ -131,15 +131,19 @@ final class EvictionComparison {
 
   private static Row row(
       String policy, int budget, EvictedBits.Result result, EvictedBits.Result full) {
-    double[] differences = new double[result.bits().length];
+    double[] differences = new double[result.bits().size()];
     for (int i = 0; i < differences.length; i++) {
-      differences[i] = result.bits()[i] - full.bits()[i];
+      differences[i] = result.bits().get(i) - full.bits().get(i);
     }
     double mean = mean(differences);
     double squares = Arrays.stream(differences).map(d -> (d - mean) * (d - mean)).sum();
     int n = differences.length;
     double error = n < 2 ? Double.NaN : Math.sqrt(squares / (n - 1) / n);
-    return new Row(policy, budget, mean(result.bits()), mean, error, result.kvBytes());
+    return new Row(policy, budget, mean(result), mean, error, result.kvBytes());
+  }
+
+  private static double mean(EvictedBits.Result result) {
+    return mean(result.bits().stream().mapToDouble(bits -> bits).toArray());
   }
 
   private static double mean(double[] values) {

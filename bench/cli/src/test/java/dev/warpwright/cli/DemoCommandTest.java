@@ -46,11 +46,12 @@ class DemoCommandTest {
     assertTrue(
         dense.get("peakBytes").getAsLong()
             > dense.get("weightBytes").getAsLong() + dense.get("kvBytes").getAsLong());
+    assertEquals(1 + 5, report.getAsJsonArray("evictions").size());
     JsonObject aggregation = report.getAsJsonObject("aggregation");
     String digest = aggregation.get("shuffledSha256").getAsString();
     assertEquals(digest, aggregation.get("orderedSha256").getAsString());
     for (String printed :
-        new String[] {"dense F32", "dense W4", "200 B", digest, "the same bits"}) {
+        new String[] {"dense F32", "dense W4", "200 B", "full cache", digest, "the same bits"}) {
       assertTrue(run.out().contains(printed), run::out);
     }
   }

@@ -7,6 +7,7 @@ import dev.warpwright.attention.Sequence;
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.Tensor;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * How well a decoder predicts a text when its cache is kept small. Each window of the text is a
@@ -46,7 +47,7 @@ public final class EvictedBits {
    * @param bits mean of −log2 p over the second half of each window, a token at a time
    * @param kvBytes keys and values that a sequence held at most while it read the second half
    */
-  public record Result(double[] bits, long kvBytes) {}
+  public record Result(List<Double> bits, long kvBytes) {}
 
   /**
    * Measures.
@@ -75,7 +76,7 @@ public final class EvictedBits {
       }
       double tokens = Math.log(2) * (last - prompt);
       return new Result(
-          Arrays.stream(nats).map(sum -> sum / tokens).toArray(), most / windows.length);
+          Arrays.stream(nats).mapToObj(sum -> sum / tokens).toList(), most / windows.length);
     } finally {
       for (Sequence sequence : sequences) {
         if (sequence != null) {
