@@ -55,6 +55,7 @@ public final class Program implements Resource {
   /** A kernel of a program, and the arrays that it is bound to. */
   public static final class Kernel {
     private final String name;
+    private final List<Object> constants;
     private final List<Object> inputs;
     private final List<Object> outputs;
     private final boolean changesResident;
@@ -65,11 +66,13 @@ public final class Program implements Resource {
 
     private Kernel(
         String name,
+        List<Object> constants,
         List<Object> inputs,
         List<Object> outputs,
         boolean changesResident,
         List<Consumer<TaskGraph>> tasks) {
       this.name = name;
+      this.constants = constants;
       this.inputs = inputs;
       this.outputs = outputs;
       this.changesResident = changesResident;
@@ -118,7 +121,23 @@ public final class Program implements Resource {
       List<Object> outputs,
       boolean changesResident,
       List<Consumer<TaskGraph>> tasks) {
-    Kernel kernel = new Kernel(name, inputs, outputs, changesResident, tasks);
+    return add(new Kernel(name, List.of(), inputs, outputs, changesResident, tasks));
+  }
+
+  /**
+   * Adds a kernel of one task over arrays that never change, which are copied to the device when it
+   * is run first.
+   */
+  public synchronized Kernel add(
+      String name,
+      List<Object> constants,
+      List<Object> inputs,
+      List<Object> outputs,
+      Consumer<TaskGraph> task) {
+    return add(new Kernel(name, constants, inputs, outputs, false, List.of(task)));
+  }
+
+  private Kernel add(Kernel kernel) {
     kernels.add(kernel);
     bringHome();
     dispose();
@@ -196,6 +215,9 @@ public final class Program implements Resource {
     } else if (!resident.isEmpty()) {
       graph.consumeFromDevice(resident.toArray());
     }
+    if (!kernel.constants.isEmpty()) {
+      graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, kernel.constants.toArray());
+    }
     graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, inputs.toArray());
     kernel.tasks.forEach(task -> task.accept(graph));
     if (!kernel.outputs.isEmpty()) {
@@ -223,7 +245,7 @@ public final class Program implements Resource {
             default -> throw new IllegalArgumentException("no kernel for " + resident.get(0));
           });
     }
-    return new Kernel(name, List.of(nothing), outputs, false, tasks);
+    return new Kernel(name, List.of(), List.of(nothing), outputs, false, tasks);
   }
 
   static void keepFloats(KernelContext context, IntArray count, FloatArray array) {

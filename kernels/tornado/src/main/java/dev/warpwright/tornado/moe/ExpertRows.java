@@ -1,11 +1,13 @@
 package dev.warpwright.tornado.moe;
 
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.moe.ExpertMatmulSpec;
 import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.WeightFormat;
 import dev.warpwright.tornado.Program;
 import dev.warpwright.tornado.Staged;
+import dev.warpwright.tornado.TornadoKernelDevice;
 import dev.warpwright.tornado.sparse.StoredWeights;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -17,7 +19,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** Inputs and outputs of a product with up to some number of slots, and its kernel. */
-final class ExpertRows {
+final class ExpertRows implements Resource {
   private final Program program;
   private final Program.Kernel kernel;
   private final int experts;
@@ -32,12 +34,12 @@ final class ExpertRows {
   private final FloatArray y;
 
   ExpertRows(
-      Program program,
+      TornadoKernelDevice device,
       StoredWeights weights,
       PreparedExpertsTornado prepared,
       int slots,
       int rows) {
-    this.program = program;
+    program = new Program(device);
     experts = prepared.experts();
     inputs = prepared.inputs();
     outputs = prepared.outputs();
@@ -79,7 +81,8 @@ final class ExpertRows {
                       y);
         };
     kernel =
-        program.add("expertMatmul", List.of(sizes, items, x), List.of(y), false, List.of(task));
+        program.add(
+            "expertMatmul", List.of(weights.arrays()), List.of(sizes, items, x), List.of(y), task);
   }
 
   private static @Nullable Grouping grouping(WeightFormat format) {
@@ -134,5 +137,10 @@ final class ExpertRows {
             (long) outputs * Float.BYTES);
       }
     }
+  }
+
+  @Override
+  public void close() {
+    program.close();
   }
 }

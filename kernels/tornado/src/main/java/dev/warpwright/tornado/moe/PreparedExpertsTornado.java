@@ -3,7 +3,6 @@ package dev.warpwright.tornado.moe;
 import dev.warpwright.kernels.moe.ExpertWeights;
 import dev.warpwright.kernels.moe.PreparedExperts;
 import dev.warpwright.kernels.sparse.WeightMatrix;
-import dev.warpwright.tornado.Program;
 import dev.warpwright.tornado.TornadoKernelDevice;
 import dev.warpwright.tornado.sparse.StoredWeights;
 import java.util.ArrayList;
@@ -12,12 +11,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The matrices of all experts, first the gates and then the ups, in a program with the products
- * that were asked for.
+ * The matrices of all experts, first the gates and then the ups, which stay on the device with each
+ * product that was asked for.
  */
 final class PreparedExpertsTornado extends PreparedExperts {
   private final StoredWeights weights;
-  private final Program program;
+  private final TornadoKernelDevice device;
   private final Map<Object, ExpertRows> products = new HashMap<>();
 
   PreparedExpertsTornado(TornadoKernelDevice device, ExpertWeights experts) {
@@ -26,17 +25,18 @@ final class PreparedExpertsTornado extends PreparedExperts {
     StoredWeights stored = StoredWeights.of(all);
     super(device, experts, stored.bytes());
     weights = stored;
-    program = new Program(device, stored.arrays());
+    this.device = device;
   }
 
   /** The product with up to {@code slots} slots and {@code rows} rows of inputs. */
   synchronized ExpertRows product(int slots, int rows) {
     return products.computeIfAbsent(
-        List.of(slots, rows), key -> new ExpertRows(program, weights, this, slots, rows));
+        List.of(slots, rows), key -> new ExpertRows(device, weights, this, slots, rows));
   }
 
   @Override
-  protected void release() {
-    program.close();
+  protected synchronized void release() {
+    products.values().forEach(ExpertRows::close);
+    products.clear();
   }
 }

@@ -1,11 +1,13 @@
 package dev.warpwright.tornado.sparse;
 
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
 import dev.warpwright.kernels.sparse.WeightFormat;
 import dev.warpwright.tornado.Program;
 import dev.warpwright.tornado.Staged;
+import dev.warpwright.tornado.TornadoKernelDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -17,7 +19,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** Inputs and outputs of a product with up to some number of rows, and its kernel. */
-final class ProductRows {
+final class ProductRows implements Resource {
   private final Program program;
   private final Program.Kernel kernel;
   private final int inputs;
@@ -31,8 +33,12 @@ final class ProductRows {
   private final FloatArray y;
 
   ProductRows(
-      Program program, StoredWeights weights, PreparedMatrix matrix, int rows, boolean rounded) {
-    this.program = program;
+      TornadoKernelDevice device,
+      StoredWeights weights,
+      PreparedMatrix matrix,
+      int rows,
+      boolean rounded) {
+    program = new Program(device);
     this.rounded = rounded;
     inputs = matrix.columns();
     outputs = matrix.rows();
@@ -72,7 +78,7 @@ final class ProductRows {
         };
     List<Object> in =
         weights instanceof StoredWeights.Dense ? List.of(sizes, x) : List.of(sizes, x, units);
-    kernel = program.add("product", in, List.of(y), false, List.of(task));
+    kernel = program.add("product", List.of(weights.arrays()), in, List.of(y), task);
   }
 
   private static @Nullable Grouping grouping(WeightFormat format) {
@@ -140,5 +146,10 @@ final class ProductRows {
       }
       MemorySegment.copy(group, 0, values, ValueLayout.JAVA_FLOAT_UNALIGNED, at, size);
     }
+  }
+
+  @Override
+  public void close() {
+    program.close();
   }
 }
