@@ -44,6 +44,8 @@ static inline __attribute__((always_inline)) void ww_group_sums(
       a[v][d] = _mm512_set1_epi32(start[d]);
     }
   }
+  /* Unrolled, sums would no longer fit the registers. */
+#pragma GCC unroll 1
   for (int64_t j = 0; j < words; j++) {
     __m512i low[2];
     __m512i high[2];
