@@ -10,14 +10,14 @@ import java.util.stream.Stream;
 /**
  * Compiles the C kernels of the CPU provider to one shared library, {@code
  * linux-x86_64/libwarpwright_cpu.so}, when a source, an option or the compiler has changed. On
- * other systems, and without a C compiler, it says so and the build goes on without the library.
+ * other systems, and without gcc, it says so and the build goes on without the library.
  *
  * <p>Files named {@code *_avx512.c} are compiled for that level; all others for any processor, and
  * nothing for the processor of the build. Nothing may be reordered or fused that the source does
  * not fuse: results have the same bits wherever they are computed.
  *
  * <p>Usage: {@code CompileNative <sources> <output> <work folder> [release]}; a release fails
- * without a compiler.
+ * without gcc.
  */
 final class CompileNative {
   private static final String LIBRARY = "linux-x86_64/libwarpwright_cpu.so";
@@ -51,7 +51,7 @@ final class CompileNative {
     Optional<Path> compiler = isTarget() ? findCompiler() : Optional.empty();
     if (compiler.isEmpty()) {
       System.err.println(
-          (isTarget() ? "no C compiler (gcc, cc on PATH)" : "not Linux on x86-64")
+          (isTarget() ? "no gcc on PATH" : "not Linux on x86-64")
               + ": the C kernels of "
               + sources
               + " are not compiled, and the CPU provider will say so");
@@ -87,11 +87,8 @@ final class CompileNative {
   }
 
   private static Optional<Path> findCompiler() {
-    return Stream.of("gcc", "cc")
-        .flatMap(
-            name ->
-                Arrays.stream(System.getenv().getOrDefault("PATH", "").split(":"))
-                    .map(folder -> Path.of(folder, name)))
+    return Arrays.stream(System.getenv().getOrDefault("PATH", "").split(":"))
+        .map(folder -> Path.of(folder, "gcc"))
         .filter(Files::isExecutable)
         .findFirst();
   }

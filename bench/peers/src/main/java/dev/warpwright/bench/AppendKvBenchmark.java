@@ -59,9 +59,7 @@ public class AppendKvBenchmark {
             * AttentionBatch.HEADS.kvHeads()
             * AttentionBatch.HEADS.headDim()
             * DType.F32.bytes();
-    batch =
-        new AttentionBatch(
-            dtype, tokens, tokens, bytes, threads, new AppendKvContract());
+    batch = new AttentionBatch(dtype, tokens, tokens, bytes, threads, new AppendKvContract());
     append =
         batch
             .device

@@ -55,9 +55,7 @@ public class PagedPrefillBenchmark {
   @Setup
   public void open() {
     long bytes = AttentionBatch.cacheBytes(dtype, tokens);
-    batch =
-        new AttentionBatch(
-            dtype, tokens, tokens, bytes, threads, new PagedPrefillContract());
+    batch = new AttentionBatch(dtype, tokens, tokens, bytes, threads, new PagedPrefillContract());
     prefill =
         batch
             .device
