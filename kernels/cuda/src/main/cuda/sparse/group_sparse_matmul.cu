@@ -4,6 +4,4 @@
 
 #include "sparse/groups.cuh"
 
-GROUP_MATMULS(group_sparse_matmul, true, 2)
-GROUP_MATMULS(group_sparse_matmul, true, 8)
-GROUP_MATMULS(group_sparse_matmul, true, 16)
+GROUP_MATMULS(group_sparse_matmul, true)

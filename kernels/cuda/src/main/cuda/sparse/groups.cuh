@@ -4,30 +4,32 @@
 // memory at once: [a word a tile with a bit for each row that has the group, where some are left
 // out] [codes] [F16 scales] [U8 zero points, unless all are the same], each part beginning at a
 // multiple of 16 bytes. Codes of a tile lie by steps of 16 columns (8 if a group has no more), and
-// in a step by rows, so that neighbouring lanes find theirs in neighbouring words. Each warp has a
-// ring of chunks of its own and waits for nobody else.
+// in a step by rows, so that neighbouring lanes find theirs in neighbouring words.
 #pragma once
 
-#include "common/copies.cuh"
 #include "sparse/codes.cuh"
-#include "sparse/slices.cuh"
+#include "sparse/narrow.cuh"
+#include "sparse/panel.cuh"
 
-constexpr int STAGES = 4; // chunks of a ring
+constexpr int STAGES = 4; // chunks of a warp's ring
 
 __device__ inline int aligned16(int bytes) { return (bytes + 15) & ~15; }
 
 // Rows of x that were rounded to codes are their codes, with a scale for each group (ROUNDED).
-template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
+template <int BITS, int STEP_, bool SPARSE, bool ROUNDED> struct GroupWeights {
   static constexpr bool REPEATS = false;
+  static constexpr int STEP = STEP_;
   static constexpr int ROW_BYTES = STEP * BITS / 8; // codes of a row in a step
+  static constexpr int INPUT_PIECES = ROUNDED ? 1 : 3;
+  static constexpr int MOST_COLUMNS = 128; // of a chunk
 
   const uint4 *stream;
-  const unsigned *chunkStart; // [chunks + 1], in units of 16 bytes
-  const int *sliceChunk;      // [slices + 1]
-  const int *blockSlice;      // [blocks + 1]
-  const int2 *order;          // block and slice of each unit
+  const unsigned *chunkStart; // [blocks][chunks] and the end, in units of 16 bytes
+  const int *sliceChunk;      // [slices + 1], counting the chunks of a panel's block
+  const int *panelSlice;      // [panels + 1]
+  const int2 *sliceUnits;     // panel and slice of each unit of work
+  const int2 *shareUnits;     // panel and share
   int outputs;
-  int blocks;
   int sliceCount;
   int groups; // of a row
   int groupSize;
@@ -38,60 +40,67 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
   const float *xScales; // [rows of x][groups], if they are rounded
 
   __device__ int all_slices() const { return sliceCount; }
+  __device__ int2 slice_unit(int unit) const { return sliceUnits[unit]; }
+  __device__ int2 share_unit(int unit) const { return shareUnits[unit]; }
+  __device__ int block_chunks() const { return (groups + tiles - 1) / tiles; }
+  __device__ int chunk_columns() const { return tiles * groupSize; }
 
-  __device__ bool find(int unit, bool whole, Slices &found) const {
-    if (unit >= (whole ? blocks : sliceCount)) {
-      return false;
-    }
-    int2 place = whole ? make_int2(unit, 0) : order[unit];
-    found.block = place.x;
-    found.first = blockSlice[place.x];
-    int behind = blockSlice[place.x + 1];
-    found.count = behind - found.first;
-    found.from = whole ? found.first : place.y;
-    found.to = whole ? behind : place.y + 1;
-    return true;
+  __device__ PanelSlices slices(int panel) const {
+    return {panelSlice[panel], panelSlice[panel + 1] - panelSlice[panel]};
   }
 
-  __device__ void fetch(int chunk, int first, int last, int lane) const {
-    if (chunk < last) {
-      const uint4 *from = stream + chunkStart[chunk];
-      int count = chunkStart[chunk + 1] - chunkStart[chunk];
-      uint4 *to = reinterpret_cast<uint4 *>(ring + (chunk - first) % STAGES * stride);
-      for (int i = lane; i < count; i += 32) {
-        copy_async(to + i, from + i);
+  // Chunk of a panel's blocks that a slice begins with.
+  __device__ int chunk(int panel, int slice) const {
+    return sliceChunk[slice] - panel * block_chunks();
+  }
+
+  // Four columns of a step.
+  __device__ static int column(int step, int part) { return step * STEP + 4 * part; }
+
+  __device__ void fetch(int block, int chunk, unsigned char *into, int thread, int threads) const {
+    const unsigned *start = chunkStart + (long long)block * block_chunks() + chunk;
+    const uint4 *from = stream + start[0];
+    int count = start[1] - start[0];
+    uint4 *to = reinterpret_cast<uint4 *>(into);
+    for (int i = thread; i < count; i += threads) {
+      copy_async(to + i, from + i);
+    }
+  }
+
+  // A slice, through the ring of a warp.
+  template <typename Inputs>
+  __device__ void add(int block, int slice, const Inputs &inputs, int lane,
+                      Sums<Inputs::ROWS> &sums) const {
+    int panel = block / PANEL_BLOCKS;
+    int first = chunk(panel, slice);
+    int last = chunk(panel, slice + 1);
+    auto next = [&](int chunk) {
+      if (chunk < last) {
+        fetch(block, chunk, ring + (chunk - first) % STAGES * stride, lane, 32);
       }
-    }
-    commit_copies();
-  }
-
-  template <int ROWS>
-  __device__ void add(int block, int slice, const Inputs<ROWS> &inputs, int lane,
-                      Sums<ROWS> &sums) const {
-    int first = sliceChunk[slice];
-    int last = sliceChunk[slice + 1];
-    int blockChunk = sliceChunk[blockSlice[block]];
+      commit_copies();
+    };
     for (int i = 0; i < STAGES - 1; i++) {
-      fetch(first + i, first, last, lane);
+      next(first + i);
     }
     for (int chunk = first; chunk < last; chunk++) {
-      fetch(chunk + STAGES - 1, first, last, lane);
+      next(chunk + STAGES - 1);
       await_copies<STAGES - 1>();
       __syncwarp();
-      int group = (chunk - blockChunk) * tiles;
-      multiply_chunk<ROWS>(ring + (chunk - first) % STAGES * stride, block, group, inputs, lane,
-                           sums);
+      multiply(ring + (chunk - first) % STAGES * stride, block, chunk, inputs, lane, sums);
       __syncwarp();
     }
   }
 
-  template <int ROWS>
-  __device__ void multiply_chunk(const unsigned char *chunk, int block, int group,
-                                 const Inputs<ROWS> &inputs, int lane, Sums<ROWS> &sums) const {
+  // A chunk in shared memory.
+  template <typename Inputs>
+  __device__ void multiply(const unsigned char *stage, int block, int chunk, const Inputs &inputs,
+                           int lane, Sums<Inputs::ROWS> &sums) const {
+    int group = chunk * tiles;
     int count = min(tiles, groups - group);
     int blockRows = min(outputs - block * BLOCK_ROWS, BLOCK_ROWS);
     unsigned all = 0xffffffffu >> (BLOCK_ROWS - blockRows);
-    const unsigned *masks = reinterpret_cast<const unsigned *>(chunk);
+    const unsigned *masks = reinterpret_cast<const unsigned *>(stage);
     int kept = 0;
     if constexpr (SPARSE) {
       for (int i = 0; i < count; i++) {
@@ -101,7 +110,7 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
       kept = count * blockRows;
     }
     int groupBytes = groupSize * BITS / 8;
-    const unsigned char *codes = chunk + (SPARSE ? aligned16(4 * count) : 0);
+    const unsigned char *codes = stage + (SPARSE ? aligned16(4 * count) : 0);
     const unsigned char *scaleBytes = codes + aligned16(kept * groupBytes);
     const __half *scales = reinterpret_cast<const __half *>(scaleBytes);
     const unsigned char *zeros = scaleBytes + aligned16(2 * kept);
@@ -111,18 +120,22 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
         continue;
       }
       int tileRows = __popc(mask);
-      multiply_tile<ROWS>(codes, scales, zeros, mask, tileRows, (group + i) * groupSize, inputs,
-                          lane, sums);
+      multiply_tile(codes, scales, zeros, mask, tileRows, group + i, i * groupSize, inputs, lane,
+                    sums);
       codes += tileRows * groupBytes;
       scales += tileRows;
       zeros += tileRows;
     }
   }
 
-  template <int ROWS>
+  // A group of each row; `staged` columns of the chunk lie before it.
+  template <typename Inputs>
   __device__ void multiply_tile(const unsigned char *codes, const __half *scales,
-                                const unsigned char *zeros, unsigned mask, int tileRows, int column,
-                                const Inputs<ROWS> &inputs, int lane, Sums<ROWS> &sums) const {
+                                const unsigned char *zeros, unsigned mask, int tileRows, int group,
+                                int staged, const Inputs &inputs, int lane,
+                                Sums<Inputs::ROWS> &sums) const {
+    constexpr int ROWS = Inputs::ROWS;
+    int column = group * groupSize + lane % 4 * (STEP / 4);
     // Of the rows of this lane: where they are in the tile, -1 if left out.
     int place[4];
     __nv_bfloat162 minus[4];
@@ -135,10 +148,8 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
     Sums<ROWS> own;
     clear<ROWS>(own);
     for (int k = 0; k < groupSize; k += STEP) {
-      typename Inputs<ROWS>::template Values<STEP> values;
-      inputs.template load<STEP>(column + k, values);
       unsigned b[TILES<ROWS>][STEP / 8];
-      inputs.template split<STEP>(values, b);
+      inputs.template fragments<STEP>(column + k, (staged + k) / STEP, b);
 #pragma unroll
       for (int half = 0; half < 2; half++) {
         unsigned upperRow[2];
@@ -155,7 +166,7 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
 #pragma unroll
         for (int tile = 0; tile < TILES<ROWS>; tile++) {
           if (!ROUNDED || ROWS == 2 || tile % 3 == 0) { // codes have one piece
-            multiply(own[half][tile], a, b[tile]);
+            ::multiply(own[half][tile], a, b[tile]);
           }
         }
       }
@@ -163,7 +174,7 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
     }
     float xScale[TILES<ROWS>][2];
     if constexpr (ROUNDED) {
-      load_scales<ROWS>(inputs, column / groupSize, lane, xScale);
+      load_scales(inputs, group, lane, xScale);
     }
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -181,9 +192,10 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
   }
 
   // Scales of the rows of x whose sums this lane has.
-  template <int ROWS>
-  __device__ void load_scales(const Inputs<ROWS> &inputs, int group, int lane,
-                              float (&xScale)[TILES<ROWS>][2]) const {
+  template <typename Inputs>
+  __device__ void load_scales(const Inputs &inputs, int group, int lane,
+                              float (&xScale)[TILES<Inputs::ROWS>][2]) const {
+    constexpr int ROWS = Inputs::ROWS;
 #pragma unroll
     for (int tile = 0; tile < TILES<ROWS>; tile++) {
 #pragma unroll
@@ -215,28 +227,37 @@ template <int BITS, int STEP, bool SPARSE, bool ROUNDED> struct GroupWeights {
   }
 };
 
-#define GROUP_MATMUL(NAME, BITS, STEP, SPARSE, ROUNDED, ROWS)                                       \
-  extern "C" __global__ void __launch_bounds__(32 * WARPS, resident(ROWS))                         \
-      NAME(const float *x, float *y, int rows, int outputs, int inputs, int whole, float *partial, \
-           unsigned *arrived, const uint4 *stream, const unsigned *chunkStart,                     \
-           const int *sliceChunk, const int *blockSlice, const int2 *order, int sliceCount,        \
-           int groups, int groupSize, int tiles, int zero, int stride, const float *xScales) {     \
-    extern __shared__ uint4 rings[];                                                               \
+#define GROUP_PARAMETERS                                                                           \
+  const float *x, float *y, int rows, int outputs, int inputs, int whole, float *partial,          \
+      unsigned *arrived, const uint4 *stream, const unsigned *chunkStart, const int *sliceChunk,   \
+      const int *panelSlice, const int2 *sliceUnits, const int2 *shareUnits, int sliceCount,       \
+      int groups, int groupSize, int tiles, int zero, int stride, const float *xScales
+
+#define GROUP_KERNEL(NAME, BITS, STEP, SPARSE, ROUNDED, ROWS, THREADS, RESIDENT)                   \
+  extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) NAME##_##ROWS(GROUP_PARAMETERS) { \
+    extern __shared__ uint4 shared[];                                                              \
     Product p = {x, y, rows, outputs, inputs, whole, partial, arrived};                            \
-    unsigned char *ring = reinterpret_cast<unsigned char *>(rings) +                               \
-                          threadIdx.x / 32 * STAGES * stride;                                      \
-    int blocks = (outputs + BLOCK_ROWS - 1) / BLOCK_ROWS;                                          \
+    auto *bytes = reinterpret_cast<unsigned char *>(shared);                                       \
     GroupWeights<BITS, STEP, SPARSE, ROUNDED> weights = {                                          \
-        stream,     chunkStart, sliceChunk, blockSlice, order, outputs, blocks,                    \
-        sliceCount, groups,     groupSize,  tiles,      zero,  stride,  ring,                      \
-        xScales};                                                                                  \
-    product<ROWS>(p, weights);                                                                     \
+        stream,     chunkStart, sliceChunk, panelSlice, sliceUnits, shareUnits,                    \
+        outputs,    sliceCount, groups,     groupSize,  tiles,      zero,                          \
+        stride,     bytes + threadIdx.x / 32 * STAGES * stride,     xScales};                      \
+    if constexpr (ROWS == 2) {                                                                     \
+      narrow_product(p, weights);                                                                  \
+    } else {                                                                                       \
+      panel_product<ROWS>(p, weights, bytes);                                                      \
+    }                                                                                              \
   }
 
-#define GROUP_MATMULS(NAME, SPARSE, ROWS)                                                          \
-  GROUP_MATMUL(NAME##_w8_g8_##ROWS, 8, 8, SPARSE, false, ROWS)                                     \
-  GROUP_MATMUL(NAME##_w4_g8_##ROWS, 4, 8, SPARSE, false, ROWS)                                     \
-  GROUP_MATMUL(NAME##_w2_g8_##ROWS, 2, 8, SPARSE, false, ROWS)                                     \
-  GROUP_MATMUL(NAME##_w8_##ROWS, 8, 16, SPARSE, false, ROWS)                                       \
-  GROUP_MATMUL(NAME##_w4_##ROWS, 4, 16, SPARSE, false, ROWS)                                       \
-  GROUP_MATMUL(NAME##_w2_##ROWS, 2, 16, SPARSE, false, ROWS)
+#define GROUP_MATMUL(NAME, BITS, STEP, SPARSE, ROUNDED)                                            \
+  GROUP_KERNEL(NAME, BITS, STEP, SPARSE, ROUNDED, 2, 128, 4)                                       \
+  GROUP_KERNEL(NAME, BITS, STEP, SPARSE, ROUNDED, 8, 128, 3)                                       \
+  GROUP_KERNEL(NAME, BITS, STEP, SPARSE, ROUNDED, 16, 256, 1)
+
+#define GROUP_MATMULS(NAME, SPARSE)                                                                \
+  GROUP_MATMUL(NAME##_w8_g8, 8, 8, SPARSE, false)                                                  \
+  GROUP_MATMUL(NAME##_w4_g8, 4, 8, SPARSE, false)                                                  \
+  GROUP_MATMUL(NAME##_w2_g8, 2, 8, SPARSE, false)                                                  \
+  GROUP_MATMUL(NAME##_w8, 8, 16, SPARSE, false)                                                    \
+  GROUP_MATMUL(NAME##_w4, 4, 16, SPARSE, false)                                                    \
+  GROUP_MATMUL(NAME##_w2, 2, 16, SPARSE, false)

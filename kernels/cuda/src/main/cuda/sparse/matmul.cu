@@ -1,9 +1,10 @@
 // y[m,n] = sum over k of x[m,k] W[n,k], W in F32, F16 or BF16.
 //
-// Rows of W lie one behind the other, padded with zeros to a multiple of 64 bytes, so that a lane
+// Rows of W lie one behind the other, padded with zeros to a multiple of a chunk, so that a lane
 // loads 16 bytes of each of its four rows at a time.
 
-#include "sparse/slices.cuh"
+#include "sparse/narrow.cuh"
+#include "sparse/panel.cuh"
 
 namespace {
 
@@ -50,113 +51,172 @@ template <> struct Pieces<__nv_bfloat16> {
 
 template <typename T> struct DenseWeights {
   static constexpr bool REPEATS = true;
+  static constexpr int STEP = 16;
+  static constexpr int INPUT_PIECES = 3;
   static constexpr int OWN = 16 / sizeof(T);
-  static constexpr int COLUMNS = 4 * OWN; // of a load
+  static constexpr int LOAD = 4 * OWN;       // columns that four lanes load
+  static constexpr int CHUNK = 2 * LOAD;     // columns of a chunk
+  static constexpr int MOST_COLUMNS = CHUNK;
+  static constexpr int SLICE_CHUNKS = 4;
+  static constexpr int PART = 64 * BLOCK_ROWS; // bytes of half a chunk
 
   const T *w;
-  long long stride;
+  long long row; // from a row of W to the next
   int outputs;
   int inputs;
-  int sliceColumns;
+  int stride = 2 * PART; // bytes of a ring's stage
 
-  __device__ int slices() const { return (inputs + sliceColumns - 1) / sliceColumns; }
-  __device__ int blocks() const { return (outputs + BLOCK_ROWS - 1) / BLOCK_ROWS; }
-  __device__ int all_slices() const { return slices() * blocks(); }
+  __device__ int chunks() const { return (inputs + CHUNK - 1) / CHUNK; }
+  __device__ int panel_slices() const { return (chunks() + SLICE_CHUNKS - 1) / SLICE_CHUNKS; }
+  __device__ int panels() const {
+    return (outputs + PANEL_BLOCKS * BLOCK_ROWS - 1) / (PANEL_BLOCKS * BLOCK_ROWS);
+  }
+  __device__ int all_slices() const { return panel_slices() * panels(); }
+  __device__ int chunk_columns() const { return CHUNK; }
 
-  // Neighbouring warps have the same columns.
-  __device__ bool find(int unit, bool whole, Slices &found) const {
-    found.count = slices();
-    found.block = whole ? unit : unit % blocks();
-    found.first = found.block * found.count;
-    found.from = found.first + (whole ? 0 : unit / blocks());
-    found.to = whole ? found.first + found.count : found.from + 1;
-    return whole ? unit < blocks() : unit < all_slices();
+  __device__ PanelSlices slices(int panel) const {
+    return {panel * panel_slices(), panel_slices()};
+  }
+
+  // Neighbours have the same columns.
+  __device__ int2 slice_unit(int unit) const {
+    return make_int2(unit % panels(), unit / panels());
+  }
+  __device__ int2 share_unit(int unit) const { return slice_unit(unit); }
+
+  __device__ int chunk(int panel, int slice) const {
+    return min((slice - panel * panel_slices()) * SLICE_CHUNKS, chunks());
+  }
+
+  // Four columns of a step.
+  __device__ static int column(int step, int part) {
+    constexpr int STEPS = OWN / 4; // of a load
+    return step / STEPS * LOAD + part * OWN + step % STEPS * 4;
   }
 
   __device__ float plain(const float *x, int n) const {
     float sum = 0;
     for (int k = 0; k < inputs; k++) {
-      sum = fmaf(x[k], widen(w[n * stride + k]), sum);
+      sum = fmaf(x[k], widen(w[n * row + k]), sum);
     }
     return sum;
   }
 
-  __device__ void load(const T *(&rows)[4], int column, Elements<T, OWN> (&values)[4]) const {
+  __device__ const T *row_of(int block, int i) const {
+    return w + min(block * BLOCK_ROWS + i, outputs - 1) * row;
+  }
+
+  // Both halves of a chunk by rows of 64 bytes.
+  __device__ void fetch(int block, int chunk, unsigned char *into, int thread, int threads) const {
+    for (int i = thread; i < 8 * BLOCK_ROWS; i += threads) {
+      int piece = i % 4;
+      int half = i / 8 % 2;
+      int line = i / 16 * 2 + i / 4 % 2;
+      copy_async(into + half * PART + line * 64 + piece * 16,
+                 row_of(block, line) + chunk * CHUNK + half * LOAD + piece * OWN);
+    }
+  }
+
+  // Columns that four lanes have loaded.
+  template <typename Inputs>
+  __device__ static void multiply_load(const Elements<T, OWN> (&own)[4], const Inputs &inputs,
+                                       int column, int firstStep, Sums<Inputs::ROWS> &sums) {
+    constexpr int ROWS = Inputs::ROWS;
+#pragma unroll
+    for (int step = 0; step < OWN / 4; step++) {
+      unsigned b[TILES<ROWS>][2];
+      inputs.template fragments<16>(column + 4 * step, firstStep + step, b);
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        unsigned upperRow[Pieces<T>::COUNT][2];
+        unsigned lowerRow[Pieces<T>::COUNT][2];
+        Pieces<T>::split(own[2 * half].value + 4 * step, upperRow);
+        Pieces<T>::split(own[2 * half + 1].value + 4 * step, lowerRow);
+#pragma unroll
+        for (int piece = Pieces<T>::COUNT - 1; piece >= 0; piece--) {
+          unsigned a[4] = {upperRow[piece][0], lowerRow[piece][0], upperRow[piece][1],
+                           lowerRow[piece][1]};
+#pragma unroll
+          for (int tile = 0; tile < TILES<ROWS>; tile++) {
+            ::multiply(sums[half][tile], a, b[tile]);
+          }
+        }
+      }
+    }
+  }
+
+  __device__ static void load(const T *(&rows)[4], int column, Elements<T, OWN> (&values)[4]) {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
       values[i] = *reinterpret_cast<const Elements<T, OWN> *>(rows[i] + column);
     }
   }
 
-  template <int ROWS>
-  __device__ void add(int block, int slice, const Inputs<ROWS> &inputs, int lane,
-                      Sums<ROWS> &sums) const {
-    int from = slice % slices() * sliceColumns;
-    int to = min(from + sliceColumns, this->inputs);
+  // A slice, from memory.
+  template <typename Inputs>
+  __device__ void add(int block, int slice, const Inputs &inputs, int lane,
+                      Sums<Inputs::ROWS> &sums) const {
+    int panel = block / PANEL_BLOCKS;
+    int from = chunk(panel, slice) * CHUNK;
+    int to = min(chunk(panel, slice + 1) * CHUNK, this->inputs);
     const T *rows[4];
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      int n = min(block * BLOCK_ROWS + lane / 4 + 8 * i, outputs - 1);
-      rows[i] = w + n * stride + lane % 4 * OWN;
+      rows[i] = row_of(block, lane / 4 + 8 * i) + lane % 4 * OWN;
     }
     Elements<T, OWN> next[4];
     load(rows, from, next);
-    for (int column = from; column < to; column += COLUMNS) {
+    for (int column = from; column < to; column += LOAD) {
       Elements<T, OWN> own[4];
 #pragma unroll
       for (int i = 0; i < 4; i++) {
         own[i] = next[i];
       }
-      typename Inputs<ROWS>::template Values<16> values[OWN / 4];
-#pragma unroll
-      for (int step = 0; step < OWN / 4; step++) {
-        inputs.template at<16>(column + lane % 4 * OWN + 4 * step, values[step]);
+      if (column + LOAD < to) {
+        load(rows, column + LOAD, next);
       }
-      if (column + COLUMNS < to) {
-        load(rows, column + COLUMNS, next);
+      multiply_load(own, inputs, column + lane % 4 * OWN, 0, sums);
+    }
+  }
+
+  // A chunk in shared memory.
+  template <typename Inputs>
+  __device__ void multiply(const unsigned char *stage, int, int, const Inputs &inputs, int lane,
+                           Sums<Inputs::ROWS> &sums) const {
+#pragma unroll 1
+    for (int half = 0; half < 2; half++) {
+      Elements<T, OWN> own[4];
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        const unsigned char *line = stage + half * PART + (lane / 4 + 8 * i) * 64;
+        own[i] = reinterpret_cast<const Elements<T, OWN> *>(line)[lane % 4];
       }
-#pragma unroll
-      for (int step = 0; step < OWN / 4; step++) {
-        unsigned b[TILES<ROWS>][2];
-        inputs.template split<16>(values[step], b);
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-          unsigned upperRow[Pieces<T>::COUNT][2];
-          unsigned lowerRow[Pieces<T>::COUNT][2];
-          Pieces<T>::split(own[2 * half].value + 4 * step, upperRow);
-          Pieces<T>::split(own[2 * half + 1].value + 4 * step, lowerRow);
-#pragma unroll
-          for (int piece = Pieces<T>::COUNT - 1; piece >= 0; piece--) {
-            unsigned a[4] = {upperRow[piece][0], lowerRow[piece][0], upperRow[piece][1],
-                             lowerRow[piece][1]};
-#pragma unroll
-            for (int tile = 0; tile < TILES<ROWS>; tile++) {
-              multiply(sums[half][tile], a, b[tile]);
-            }
-          }
-        }
-      }
+      multiply_load(own, inputs, 0, half * (OWN / 4), sums);
     }
   }
 };
 
 } // namespace
 
-#define MATMUL(NAME, TYPE, ROWS)                                                                   \
-  extern "C" __global__ void __launch_bounds__(32 * WARPS, resident(ROWS))                                       \
-      NAME(const float *x, float *y, int rows, int outputs, int inputs, int whole, float *partial, \
-           unsigned *arrived, const TYPE *w, long long stride, int sliceColumns) {                 \
+#define MATMUL_KERNEL(NAME, TYPE, ROWS, THREADS, RESIDENT)                                         \
+  extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT)                                  \
+      NAME##_##ROWS(const float *x, float *y, int rows, int outputs, int inputs, int whole,        \
+                    float *partial, unsigned *arrived, const TYPE *w, long long row) {             \
+    extern __shared__ uint4 shared[];                                                              \
     Product p = {x, y, rows, outputs, inputs, whole, partial, arrived};                            \
-    DenseWeights<TYPE> weights = {w, stride, outputs, inputs, sliceColumns};                       \
-    product<ROWS>(p, weights);                                                                     \
+    DenseWeights<TYPE> weights = {w, row, outputs, inputs};                                        \
+    if constexpr (ROWS == 2) {                                                                     \
+      narrow_product(p, weights);                                                                  \
+    } else {                                                                                       \
+      panel_product<ROWS>(p, weights, reinterpret_cast<unsigned char *>(shared));                  \
+    }                                                                                              \
   }
 
-MATMUL(matmul_f32_2, float, 2)
-MATMUL(matmul_f32_8, float, 8)
-MATMUL(matmul_f32_16, float, 16)
-MATMUL(matmul_f16_2, __half, 2)
-MATMUL(matmul_f16_8, __half, 8)
-MATMUL(matmul_f16_16, __half, 16)
-MATMUL(matmul_bf16_2, __nv_bfloat16, 2)
-MATMUL(matmul_bf16_8, __nv_bfloat16, 8)
-MATMUL(matmul_bf16_16, __nv_bfloat16, 16)
+#define MATMUL(NAME, TYPE)                                                                         \
+  MATMUL_KERNEL(NAME, TYPE, 2, 128, 4)                                                             \
+  MATMUL_KERNEL(NAME, TYPE, 8, 128, 3)                                                             \
+  MATMUL_KERNEL(NAME, TYPE, 16, 256, 1)
+
+MATMUL(matmul_f32, float)
+MATMUL(matmul_f16, __half)
+MATMUL(matmul_bf16, __nv_bfloat16)

@@ -9,6 +9,8 @@
 // 4 g + t has columns 4 t to 4 t + 3 (2 t and 2 t + 1).
 #pragma once
 
+#include "common/vector.cuh"
+
 constexpr int BLOCK_ROWS = 32;
 
 // The upper halves of two floats.
@@ -55,11 +57,26 @@ template <int ROWS> __device__ void clear(Sums<ROWS> &sums) {
   }
 }
 
-// Rows of x of a warp.
-template <int ROWS> struct Inputs {
-  static constexpr int OWN = ROWS == 2 ? 1 : ROWS / 8; // rows of which this lane has columns
+// COUNT floats of a row from column k, zeros behind the last column and where there is no row.
+template <int COUNT>
+__device__ Floats<COUNT> load_floats(const float *row, int k, int columns, bool wide) {
+  Floats<COUNT> values = {};
+  if (row != nullptr && wide && k < columns) {
+    values = *reinterpret_cast<const Floats<COUNT> *>(row + k);
+  } else if (row != nullptr) {
+#pragma unroll
+    for (int j = 0; j < COUNT; j++) {
+      values.value[j] = k + j < columns ? row[k + j] : 0.f;
+    }
+  }
+  return values;
+}
 
-  const float *row[OWN]; // null behind the last one
+// Two rows of x, which each warp reads for itself.
+struct DirectInputs {
+  static constexpr int ROWS = 2;
+
+  const float *row; // of this lane, null behind the last one
   int firstRow;
   int rows;
   int columns;
@@ -68,68 +85,26 @@ template <int ROWS> struct Inputs {
   bool wide;
 
   // Of the rows of x from firstRow on.
-  __device__ Inputs(const float *x, int firstRow, int rows, int columns, bool wide, int lane)
-      : firstRow(firstRow), rows(rows), columns(columns), quarter(lane % 4), piece(lane / 4 % 3), wide(wide) {
-#pragma unroll
-    for (int i = 0; i < OWN; i++) {
-      int m = ROWS == 2 ? lane / 12 : lane / 4 + 8 * i;
-      row[i] = m < rows && m < ROWS ? x + (long long)(firstRow + m) * columns : nullptr;
-    }
+  __device__ DirectInputs(const float *x, int firstRow, int rows, int columns, bool wide, int lane)
+      : firstRow(firstRow), rows(rows), columns(columns), quarter(lane % 4), piece(lane / 4 % 3),
+        wide(wide) {
+    int m = lane / 12;
+    row = m < rows && m < ROWS ? x + (long long)(firstRow + m) * columns : nullptr;
   }
 
-  template <int STEP> using Values = float[OWN][STEP / 4];
-
-  // COUNT floats of this lane from column k; zeros behind the last column.
-  template <int STEP> __device__ void load(int column, Values<STEP> &values) const {
-    at<STEP>(column + quarter * (STEP / 4), values);
-  }
-
-  template <int STEP> __device__ void at(int k, Values<STEP> &values) const {
-    constexpr int COUNT = STEP / 4;
-#pragma unroll
-    for (int i = 0; i < OWN; i++) {
-      if (wide) {
-        Floats<COUNT> vector = {};
-        if (row[i] != nullptr && k < columns) {
-          vector = *reinterpret_cast<const Floats<COUNT> *>(row[i] + k);
-        }
-#pragma unroll
-        for (int j = 0; j < COUNT; j++) {
-          values[i][j] = vector.value[j];
-        }
-      } else {
-#pragma unroll
-        for (int j = 0; j < COUNT; j++) {
-          values[i][j] = row[i] != nullptr && k + j < columns ? row[i][k + j] : 0.f;
-        }
-      }
-    }
-  }
-
-  // The pieces as the instruction wants them.
+  // The pieces that the instruction wants of this lane, of STEP / 4 columns from k on.
   template <int STEP>
-  __device__ void split(const Values<STEP> &values,
-                        unsigned (&b)[TILES<ROWS>][STEP / 8]) const {
+  __device__ void fragments(int k, int, unsigned (&b)[1][STEP / 8]) const {
+    Floats<STEP / 4> values = load_floats<STEP / 4>(row, k, columns, wide);
 #pragma unroll
-    for (int i = 0; i < OWN; i++) {
-#pragma unroll
-      for (int pair = 0; pair < STEP / 8; pair++) {
-        float low = values[i][2 * pair];
-        float high = values[i][2 * pair + 1];
-        float low2 = rest(low);
-        float high2 = rest(high);
-        float low3 = rest(low2);
-        float high3 = rest(high2);
-        if constexpr (ROWS == 2) {
-          b[0][pair] = piece == 0   ? upper(low, high)
-                       : piece == 1 ? upper(low2, high2)
-                                    : upper(low3, high3);
-        } else {
-          b[3 * i][pair] = upper(low, high);
-          b[3 * i + 1][pair] = upper(low2, high2);
-          b[3 * i + 2][pair] = upper(low3, high3);
-        }
-      }
+    for (int pair = 0; pair < STEP / 8; pair++) {
+      float low = values.value[2 * pair];
+      float high = values.value[2 * pair + 1];
+      float low2 = rest(low);
+      float high2 = rest(high);
+      b[0][pair] = piece == 0   ? upper(low, high)
+                   : piece == 1 ? upper(low2, high2)
+                                : upper(rest(low2), rest(high2));
     }
   }
 };
@@ -169,6 +144,15 @@ template <int ROWS> struct Outputs {
         value[i] += sums[half][tile][i % 4] +
                     (sums[half][tile + 1][i % 4] + sums[half][tile + 2][i % 4]);
       }
+    }
+  }
+
+  // Moves what is here to another one.
+  __device__ void move_to(Outputs &other) {
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) {
+      other.value[i] += value[i];
+      value[i] = 0;
     }
   }
 };

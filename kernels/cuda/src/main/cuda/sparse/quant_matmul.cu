@@ -2,18 +2,11 @@
 
 #include "sparse/groups.cuh"
 
-GROUP_MATMULS(quant_matmul, false, 2)
-GROUP_MATMULS(quant_matmul, false, 8)
-GROUP_MATMULS(quant_matmul, false, 16)
+GROUP_MATMULS(quant_matmul, false)
 
 // x rounded to 8-bit codes.
-#define ROUNDED_MATMULS(ROWS)                                                                      \
-  GROUP_MATMUL(quant_matmul_w4_g8_rounded_##ROWS, 4, 8, false, true, ROWS)                         \
-  GROUP_MATMUL(quant_matmul_w4_rounded_##ROWS, 4, 16, false, true, ROWS)
-
-ROUNDED_MATMULS(2)
-ROUNDED_MATMULS(8)
-ROUNDED_MATMULS(16)
+GROUP_MATMUL(quant_matmul_w4_g8_rounded, 4, 8, false, true)
+GROUP_MATMUL(quant_matmul_w4_rounded, 4, 16, false, true)
 
 // scale[m,t] = max |x| / 127 over group t, code = rint(x / scale); groupSize / 4 threads share a
 // group. Codes are written as floats. A group with something that is not finite gets a scale that

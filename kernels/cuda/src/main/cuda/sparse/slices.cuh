@@ -1,16 +1,16 @@
-// How a product is cut: 32 rows of W are a block, and a run of its columns is a slice. Slices
-// depend on W only, and their sums are added in their order, so neither the number of rows of x nor
-// the launch changes a bit. With few rows of x every warp takes one slice, and the last warp of a
-// block to arrive adds; with many a warp takes all slices of a block, one after the other.
+// How a product is cut: 32 rows of W are a block, four blocks are a panel, a run of a panel's
+// columns is a slice, and a run of its slices is a share. All of that depends on W only. The sums of
+// the slices of a share are added in their order, then those of the shares, so neither the number of
+// rows of x nor the launch changes a bit.
 #pragma once
 
-#include "common/vector.cuh"
 #include "sparse/pieces.cuh"
 
-constexpr int WARPS = 4;
+constexpr int PANEL_BLOCKS = 4;
 
-// Blocks of a multiprocessor at least: as many as leave enough registers.
-constexpr int resident(int rows) { return rows == 2 ? 4 : rows == 8 ? 3 : 2; }
+// Slices of a share at least, if a panel has so many: with eight rows of x the sums of a share are
+// a twelfth of its weights.
+constexpr int SHARE_SLICES = 3;
 
 struct Product {
   const float *x;
@@ -18,18 +18,27 @@ struct Product {
   int rows;
   int outputs;
   int inputs;
-  int whole;         // whether a warp takes a block
-  float *partial;    // [rows of x / ROWS][slice][ROWS][32], unless whole
+  int whole;         // whether blocks of threads take all columns, or else a slice or a share
+  float *partial;    // [rows of x / ROWS][slice][block of the panel][ROWS][32], unless whole
   unsigned *arrived; // [rows of x / ROWS][block], zero between launches
+
+  __device__ int blocks() const { return (outputs + BLOCK_ROWS - 1) / BLOCK_ROWS; }
+
+  // Whether rows of x can be read 16 bytes at a time.
+  __device__ bool wide() const {
+    return (reinterpret_cast<unsigned long long>(x) & 15) == 0 && inputs % 4 == 0;
+  }
 };
 
-// The slices [from, to) of a block; those of the block begin at first, and there are count of them.
-struct Slices {
-  int block;
-  int from;
-  int to;
+// The slices of a panel; numbers go on from panel to panel.
+struct PanelSlices {
   int first;
   int count;
+
+  __device__ int shares() const { return max(1, count / SHARE_SLICES); }
+
+  // Where a share begins, from 0 on.
+  __device__ int share(int share) const { return (int)((long long)share * count / shares()); }
 };
 
 template <typename Weights>
@@ -43,26 +52,34 @@ __device__ void store(const Product &p, const Weights &weights, int m, int n, fl
   p.y[(long long)m * p.outputs + n] = value;
 }
 
+// Stores what a warp has of the result.
 template <int ROWS, typename Weights>
-__device__ void finish(const Product &p, const Weights &weights, const Slices &slices, int chunk,
-                       int lane, const Outputs<ROWS> &outputs) {
-  int firstRow = chunk * ROWS;
-  int rows = min(p.rows - firstRow, ROWS);
-  int firstOutput = slices.block * BLOCK_ROWS;
-  if (slices.to - slices.from == slices.count) {
+__device__ void store_all(const Product &p, const Weights &weights, int block, int firstRow,
+                          int lane, const Outputs<ROWS> &outputs) {
 #pragma unroll
-    for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
-      int m = Outputs<ROWS>::input(i, lane);
-      int n = firstOutput + Outputs<ROWS>::output(i, lane);
-      if (m < rows && n < p.outputs) {
-        store(p, weights, firstRow + m, n, outputs.value[i]);
-      }
+  for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
+    int m = firstRow + Outputs<ROWS>::input(i, lane);
+    int n = block * BLOCK_ROWS + Outputs<ROWS>::output(i, lane);
+    if (m < min(p.rows, firstRow + ROWS) && n < p.outputs) {
+      store(p, weights, m, n, outputs.value[i]);
     }
-    return;
   }
-  constexpr int PART = ROWS * BLOCK_ROWS;
-  float *parts = p.partial + ((long long)chunk * weights.all_slices() + slices.first) * PART;
-  float *own = parts + (long long)(slices.from - slices.first) * PART;
+}
+
+// Leaves the sums of one of `parts` parts, slices or shares, of a block; the last warp to come adds
+// them all.
+template <int ROWS, bool OF_SLICES, typename Weights>
+__device__ void deliver(const Product &p, const Weights &weights, const PanelSlices &slices,
+                        int block, int batch, int part, int parts, int lane,
+                        const Outputs<ROWS> &outputs) {
+  constexpr int SIZE = ROWS * BLOCK_ROWS;
+  constexpr int STRIDE = PANEL_BLOCKS * SIZE;
+  int firstRow = batch * ROWS;
+  int rows = min(p.rows - firstRow, ROWS);
+  float *all = p.partial +
+               ((long long)batch * weights.all_slices() + slices.first) * STRIDE +
+               block % PANEL_BLOCKS * SIZE;
+  float *own = all + (long long)part * STRIDE;
 #pragma unroll
   for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
     int m = Outputs<ROWS>::input(i, lane);
@@ -73,46 +90,30 @@ __device__ void finish(const Product &p, const Weights &weights, const Slices &s
   __syncwarp();
   unsigned before = 0;
   if (lane == 0) {
-    int blocks = (p.outputs + BLOCK_ROWS - 1) / BLOCK_ROWS;
     __threadfence();
-    before = atomicInc(p.arrived + (long long)chunk * blocks + slices.block, slices.count - 1);
+    before = atomicInc(p.arrived + (long long)batch * p.blocks() + block, parts - 1);
     __threadfence();
   }
   __syncwarp();
   before = __shfl_sync(0xffffffffu, before, 0);
-  if (before != slices.count - 1) {
+  if (before != parts - 1) {
     return;
   }
+  int n = block * BLOCK_ROWS + lane;
   for (int m = 0; m < rows; m++) {
+    float total = 0;
     float sum = 0;
-    for (int slice = 0; slice < slices.count; slice++) {
-      sum += __ldcg(parts + (long long)slice * PART + m * BLOCK_ROWS + lane);
+    int share = 0;
+    for (int i = 0; i < parts; i++) {
+      sum += __ldcg(all + (long long)i * STRIDE + m * BLOCK_ROWS + lane);
+      if (!OF_SLICES || i + 1 == slices.share(share + 1)) {
+        total += sum;
+        sum = 0;
+        share++;
+      }
     }
-    if (firstOutput + lane < p.outputs) {
-      store(p, weights, firstRow + m, firstOutput + lane, sum);
+    if (n < p.outputs) {
+      store(p, weights, firstRow + m, n, total);
     }
-  }
-}
-
-template <int ROWS, typename Weights>
-__device__ void product(const Product &p, Weights &weights) {
-  int lane = threadIdx.x % 32;
-  int unit = blockIdx.x * WARPS + threadIdx.x / 32;
-  Slices slices;
-  if (!weights.find(unit, p.whole, slices)) {
-    return; // a whole warp
-  }
-  for (int chunk = blockIdx.y; chunk * (long long)ROWS < p.rows; chunk += gridDim.y) {
-    int rows = min(p.rows - chunk * ROWS, ROWS);
-    bool wide = (reinterpret_cast<unsigned long long>(p.x) & 15) == 0 && p.inputs % 4 == 0;
-    Inputs<ROWS> inputs(p.x, chunk * ROWS, rows, p.inputs, wide, lane);
-    Outputs<ROWS> outputs;
-    for (int slice = slices.from; slice < slices.to; slice++) {
-      Sums<ROWS> sums;
-      clear<ROWS>(sums);
-      weights.template add<ROWS>(slices.block, slice, inputs, lane, sums);
-      outputs.add(sums);
-    }
-    finish<ROWS>(p, weights, slices, chunk, lane, outputs);
   }
 }

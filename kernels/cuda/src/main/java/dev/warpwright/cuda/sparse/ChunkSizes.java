@@ -15,8 +15,11 @@ record ChunkSizes(Grouping grouping, boolean sparse) {
   /** Bytes of codes that the rows of a block have in a chunk, unless a group has more. */
   private static final int CODE_BYTES = 1 << 10;
 
-  /** Bytes of a slice, if groups are enough; its sums are 256 bytes a row of x. */
-  private static final int SLICE_BYTES = 8 << 10;
+  /** Bytes of a slice, if groups are enough; its sums are 1 KiB a row of x. */
+  private static final int SLICE_BYTES = 32 << 10;
+
+  /** Slices of a share at least, if there are so many; see {@code slices.cuh}. */
+  private static final int SHARE_SLICES = 3;
 
   static int aligned(int bytes) {
     return (bytes + UNIT - 1) / UNIT * UNIT;
@@ -50,13 +53,18 @@ record ChunkSizes(Grouping grouping, boolean sparse) {
     return bytes(tiles(), Blocks.ROWS * tiles());
   }
 
-  /** Slices of a block whose chunks have so many bytes. */
-  int slices(long blockBytes, int columns) {
-    return Math.clamp(Math.ceilDiv(blockBytes, SLICE_BYTES), 1, chunks(columns));
+  /** Slices of a panel whose chunks have so many bytes. */
+  int slices(long panelBytes, int columns) {
+    return Math.clamp(Math.ceilDiv(panelBytes, SLICE_BYTES), 1, chunks(columns));
   }
 
-  /** Slices of a block at most. */
+  /** Slices of a panel at most. */
   int mostSlices(int columns) {
-    return slices((long) most() * chunks(columns), columns);
+    return slices((long) Blocks.PANEL * most() * chunks(columns), columns);
+  }
+
+  /** Shares of a panel with so many slices. */
+  static int shares(int slices) {
+    return Math.max(1, slices / SHARE_SLICES);
   }
 }

@@ -38,8 +38,11 @@ abstract class CudaMatrix extends PreparedMatrix {
     return memory.address() + at;
   }
 
-  /** Number of slices of all blocks. */
+  /** Number of slices of all panels. */
   abstract int slices();
+
+  /** Number of shares of all panels. */
+  abstract int shares();
 
   /** Adds the parameters of the kernels that describe the weights. */
   abstract void addTo(KernelArguments arguments);

@@ -9,25 +9,27 @@ import java.lang.foreign.MemorySegment;
 
 /** The layout of {@code matmul.cu}: rows padded with zeros. */
 final class DenseCudaMatrix extends CudaMatrix {
-  /** Bytes of a row of which four lanes load 16 each. */
-  private static final int ROW_UNIT = 64;
+  /** Bytes of a row in a chunk. */
+  static final int ROW_BYTES = 128;
 
-  /** Bytes of a slice; its sums are 256 bytes a row of x. */
-  private static final int SLICE_BYTES = 16 << 10;
+  /** Chunks of a slice. */
+  private static final int SLICE_CHUNKS = 4;
 
   private final long address;
   private final long stride;
-  private final int sliceColumns;
   private final int slices;
+  private final int shares;
 
   DenseCudaMatrix(CudaKernelDevice device, DenseMatrix matrix) {
     DType dtype = matrix.weights().dtype();
     long row = (long) matrix.columns() * dtype.bytes();
-    long padded = Math.ceilDiv(row, ROW_UNIT) * ROW_UNIT;
+    long padded = Math.ceilDiv(row, ROW_BYTES) * ROW_BYTES;
     super(device, matrix, room(padded * matrix.rows()));
     stride = padded / dtype.bytes();
-    sliceColumns = sliceColumns(dtype);
-    slices = Blocks.count(matrix.rows()) * slices(dtype, matrix.columns());
+    int panels = Blocks.panels(matrix.rows());
+    int panelSlices = slices(dtype, matrix.columns());
+    slices = panels * panelSlices;
+    shares = panels * ChunkSizes.shares(panelSlices);
     MemorySegment weights = matrix.weights().segment();
     try (Arena arena = Arena.ofShared()) {
       address = put(row == padded ? weights : pad(arena, weights, matrix.rows(), row, padded));
@@ -46,13 +48,10 @@ final class DenseCudaMatrix extends CudaMatrix {
     return into;
   }
 
-  private static int sliceColumns(DType dtype) {
-    return SLICE_BYTES / Blocks.ROWS / dtype.bytes();
-  }
-
-  /** Slices of a block. */
+  /** Slices of a panel. */
   static int slices(DType dtype, int columns) {
-    return Math.ceilDiv(columns, sliceColumns(dtype));
+    return Math.toIntExact(
+        Math.ceilDiv((long) columns * dtype.bytes(), SLICE_CHUNKS * ROW_BYTES));
   }
 
   @Override
@@ -61,7 +60,12 @@ final class DenseCudaMatrix extends CudaMatrix {
   }
 
   @Override
+  int shares() {
+    return shares;
+  }
+
+  @Override
   void addTo(KernelArguments arguments) {
-    arguments.add(address).add(stride).add(sliceColumns);
+    arguments.add(address).add(stride);
   }
 }

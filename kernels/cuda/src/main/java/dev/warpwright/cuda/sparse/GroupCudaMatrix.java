@@ -12,31 +12,37 @@ final class GroupCudaMatrix extends CudaMatrix {
   private final ChunkSizes sizes;
   private final int groups;
   private final int slices;
+  private final int shares;
   private final long stream;
   private final long chunkStarts;
   private final long sliceChunks;
-  private final long blockSlices;
-  private final long order;
+  private final long panelSlices;
+  private final long sliceUnits;
+  private final long shareUnits;
 
   GroupCudaMatrix(CudaKernelDevice device, WeightMatrix matrix, KeptGroups kept, GroupStream from) {
-    int[] units = from.order();
+    int[] bySlice = from.sliceUnits();
+    int[] byShare = from.shareUnits();
     super(
         device,
         matrix,
         room(from.chunks().byteSize())
             + room(bytes(from.chunkStarts()))
             + room(bytes(from.sliceChunks()))
-            + room(bytes(from.blockSlices()))
-            + room(bytes(units)));
+            + room(bytes(from.panelSlices()))
+            + room(bytes(bySlice))
+            + room(bytes(byShare)));
     sizes = kept.sizes();
     groups = kept.groups();
-    slices = from.sliceChunks().length - 1;
+    slices = bySlice.length / 2;
+    shares = byShare.length / 2;
     try (Arena arena = Arena.ofShared()) {
       stream = put(from.chunks());
       chunkStarts = put(copy(arena, from.chunkStarts()));
       sliceChunks = put(copy(arena, from.sliceChunks()));
-      blockSlices = put(copy(arena, from.blockSlices()));
-      order = put(copy(arena, units));
+      panelSlices = put(copy(arena, from.panelSlices()));
+      sliceUnits = put(copy(arena, bySlice));
+      shareUnits = put(copy(arena, byShare));
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -64,14 +70,20 @@ final class GroupCudaMatrix extends CudaMatrix {
   }
 
   @Override
+  int shares() {
+    return shares;
+  }
+
+  @Override
   void addTo(KernelArguments arguments) {
     Grouping grouping = sizes.grouping();
     arguments
         .add(stream)
         .add(chunkStarts)
         .add(sliceChunks)
-        .add(blockSlices)
-        .add(order)
+        .add(panelSlices)
+        .add(sliceUnits)
+        .add(shareUnits)
         .add(slices)
         .add(groups)
         .add(grouping.size())

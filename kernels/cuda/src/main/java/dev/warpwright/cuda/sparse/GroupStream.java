@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.function.IntUnaryOperator;
 
 /** Writes the layout of {@code groups.cuh}: the chunks, and the tables that find them. */
 final class GroupStream {
@@ -17,11 +18,11 @@ final class GroupStream {
   /** Where each chunk begins, in units of 16 bytes. */
   private final int[] chunkStart;
 
-  /** The first chunk of each slice. */
+  /** The first chunk of each slice, counting the chunks of a panel's block. */
   private final int[] sliceChunk;
 
-  /** The first slice of each block. */
-  private final int[] blockSlice;
+  /** The first slice of each panel. */
+  private final int[] panelSlice;
 
   /** Kept groups of the current chunk, tile by tile. */
   private final long[] kept;
@@ -37,8 +38,9 @@ final class GroupStream {
     kept = new long[Blocks.ROWS * sizes.tiles()];
     tileKept = new int[sizes.tiles()];
     chunkStart = new int[Math.toIntExact((long) blocks * blockChunks + 1)];
-    blockSlice = new int[blocks + 1];
-    int[] cuts = new int[Math.multiplyExact(blocks, sizes.mostSlices(columns)) + 1];
+    int panels = Blocks.panels(rows);
+    panelSlice = new int[panels + 1];
+    int[] cuts = new int[Math.multiplyExact(panels, sizes.mostSlices(columns)) + 1];
     stream = arena.allocate(most(), ChunkSizes.UNIT);
     for (int block = 0; block < blocks; block++) {
       groups.begin(block);
@@ -47,9 +49,11 @@ final class GroupStream {
         long end = chunk(chunkStart(first + chunk), chunk * sizes.tiles());
         chunkStart[first + chunk + 1] = (int) unsigned(end / ChunkSizes.UNIT);
       }
-      cut(block, columns, cuts);
     }
-    sliceChunk = Arrays.copyOf(cuts, blockSlice[blocks] + 1);
+    for (int panel = 0; panel < panels; panel++) {
+      cut(panel, columns, cuts);
+    }
+    sliceChunk = Arrays.copyOf(cuts, panelSlice[panels] + 1);
   }
 
   private static long unsigned(long units) {
@@ -118,26 +122,35 @@ final class GroupStream {
     return at;
   }
 
-  /** Cuts a block into slices of about equal bytes. */
-  private void cut(int block, int columns, int[] cuts) {
-    int first = block * blockChunks;
-    int behind = first + blockChunks;
-    long start = chunkStart(first);
-    long bytes = chunkStart(behind) - start;
+  /** Bytes of the chunks {@code [0, chunk)} of the blocks of a panel. */
+  private long bytesBefore(int panel, int chunk) {
+    int behind = Math.min((panel + 1) * Blocks.PANEL, blocks);
+    long bytes = 0;
+    for (int block = panel * Blocks.PANEL; block < behind; block++) {
+      int first = block * blockChunks;
+      bytes += chunkStart(first + chunk) - chunkStart(first);
+    }
+    return bytes;
+  }
+
+  /** Cuts a panel into slices of about equal bytes. */
+  private void cut(int panel, int columns, int[] cuts) {
+    int first = panel * blockChunks;
+    long bytes = bytesBefore(panel, blockChunks);
     int slices = sizes.slices(bytes, columns);
-    int chunk = first;
+    int chunk = 0;
     for (int slice = 0; slice < slices; slice++) {
       // Every slice has a chunk, so that there is one left for each that follows.
-      int least = slice == 0 ? first : chunk + 1;
-      int most = behind - (slices - slice);
+      int least = slice == 0 ? 0 : chunk + 1;
+      int most = blockChunks - (slices - slice);
       chunk = least;
-      while (chunk < most && chunkStart(chunk) - start < bytes * slice / slices) {
+      while (chunk < most && bytesBefore(panel, chunk) < bytes * slice / slices) {
         chunk++;
       }
-      cuts[blockSlice[block] + slice] = chunk;
+      cuts[panelSlice[panel] + slice] = first + chunk;
     }
-    blockSlice[block + 1] = blockSlice[block] + slices;
-    cuts[blockSlice[block + 1]] = behind;
+    panelSlice[panel + 1] = panelSlice[panel] + slices;
+    cuts[panelSlice[panel + 1]] = first + blockChunks;
   }
 
   /** The chunks. */
@@ -153,25 +166,37 @@ final class GroupStream {
     return sliceChunk;
   }
 
-  int[] blockSlices() {
-    return blockSlice;
+  int[] panelSlices() {
+    return panelSlice;
+  }
+
+  /** Panel and slice of each unit of work with slices. */
+  int[] sliceUnits() {
+    return units(slices -> slices);
+  }
+
+  /** Panel and share of each unit of work with shares. */
+  int[] shareUnits() {
+    return units(ChunkSizes::shares);
   }
 
   /**
-   * Block and slice of each unit of work. Slices in the same place of their blocks are neighbours:
-   * they read the same part of x.
+   * Units in the same place of their panels are neighbours: they read the same part of x, or nearly
+   * so.
    */
-  int[] order() {
-    int[] order = new int[2 * blockSlice[blocks]];
+  private int[] units(IntUnaryOperator ofSlices) {
+    int[] counts = new int[panelSlice.length - 1];
+    Arrays.setAll(counts, p -> ofSlices.applyAsInt(panelSlice[p + 1] - panelSlice[p]));
+    int[] units = new int[2 * Arrays.stream(counts).sum()];
     int at = 0;
-    for (int place = 0; at < order.length; place++) {
-      for (int block = 0; block < blocks; block++) {
-        if (blockSlice[block] + place < blockSlice[block + 1]) {
-          order[at++] = block;
-          order[at++] = blockSlice[block] + place;
+    for (int place = 0; at < units.length; place++) {
+      for (int panel = 0; panel < counts.length; panel++) {
+        if (place < counts[panel]) {
+          units[at++] = panel;
+          units[at++] = place;
         }
       }
     }
-    return order;
+    return units;
   }
 }

@@ -29,18 +29,11 @@ import org.jspecify.annotations.Nullable;
  * here.
  */
 final class MatrixProductCuda extends MatrixProduct {
-  private static final int WARPS = 4;
   private static final int WARP = 32;
-
-  /** Chunks of a warp's ring; see {@code groups.cuh}. */
-  private static final int STAGES = 4;
-
-  /** So many warps a multiprocessor are enough. */
-  private static final int ENOUGH_WARPS = 32;
 
   private final CudaKernelDevice device;
   private final Map<Batch, CudaFunction> kernels;
-  private final int shared;
+  private final Chunk chunk;
   private final WorkCut work;
   private final @Nullable DeviceBuffer workspace;
 
@@ -54,13 +47,13 @@ final class MatrixProductCuda extends MatrixProduct {
     device.reserve(
         CudaRun.staged((long) spec.maxRows() * spec.inputs() * Float.BYTES)
             + CudaRun.staged((long) spec.maxRows() * spec.outputs() * Float.BYTES));
-    int most = shared(spec.format());
-    final Map<Batch, CudaFunction> loaded = kernels(device, spec, most);
+    final Chunk shape = Chunk.of(spec);
+    final Map<Batch, CudaFunction> loaded = kernels(device, spec, shape);
     WorkCut cut =
         new WorkCut(
             Blocks.count(spec.outputs()),
             mostSlices(spec),
-            ENOUGH_WARPS * device.limits().multiprocessors());
+            device.limits().multiprocessors());
     long zeros = CudaMatrix.room(cut.counterBytes(spec.maxRows()));
     long sums = CudaMatrix.room(cut.sumBytes(spec.maxRows()));
     RoundedInputs codes =
@@ -70,7 +63,7 @@ final class MatrixProductCuda extends MatrixProduct {
     super(device, spec, bytes);
     this.device = device;
     kernels = loaded;
-    shared = most;
+    chunk = shape;
     work = cut;
     counters = zeros;
     rounded = codes;
@@ -89,11 +82,12 @@ final class MatrixProductCuda extends MatrixProduct {
   }
 
   private static Map<Batch, CudaFunction> kernels(
-      CudaKernelDevice device, MatrixProductSpec spec, int shared) {
+      CudaKernelDevice device, MatrixProductSpec spec, Chunk chunk) {
     String name = name(spec) + (spec.activations() == Activations.I8 ? "_rounded_" : "_");
     Map<Batch, CudaFunction> kernels = new EnumMap<>(Batch.class);
     for (Batch batch : Batch.values()) {
       CudaFunction kernel = device.function("sparse/" + source(spec), name + batch.rows);
+      int shared = mostShared(batch, chunk);
       if (shared > LaunchGrid.COMMON_SHARED) {
         kernel.allowDynamicShared(shared);
       }
@@ -119,10 +113,15 @@ final class MatrixProductCuda extends MatrixProduct {
     return "_w" + grouping.bits() + (grouping.size() == 8 ? "_g8" : "");
   }
 
-  private static int shared(WeightFormat format) {
-    return format instanceof WeightFormat.Dense
-        ? 0
-        : WARPS * STAGES * KeptGroups.sizes(format).most();
+  private static int mostShared(Batch batch, Chunk chunk) {
+    return switch (batch) {
+      case TWO -> chunk.narrowBytes();
+      case EIGHT -> chunk.panelBytes(Blocks.PANEL, batch.rows);
+      case SIXTEEN ->
+          Math.max(
+              chunk.panelBytes(Blocks.PANEL, WorkCut.MOST_CUT),
+              chunk.panelBytes(WorkCut.TILE_BLOCKS, WorkCut.TILE_BATCHES * batch.rows));
+    };
   }
 
   private static int mostSlices(MatrixProductSpec spec) {
@@ -135,7 +134,6 @@ final class MatrixProductCuda extends MatrixProduct {
   protected void execute(PreparedMatrix w, int rows, Tensor x, Tensor y) {
     CudaMatrix weights = (CudaMatrix) w;
     boolean cut = work.isCut(rows);
-    int units = cut ? weights.slices() : work.blocks();
     try (CudaRun run = device.begin()) {
       long from = run.input(x);
       long to = run.output(y);
@@ -158,18 +156,28 @@ final class MatrixProductCuda extends MatrixProduct {
       if (!(spec().format() instanceof WeightFormat.Dense)) {
         arguments.add(rounded == null ? 0L : rounded.scales(area));
       }
-      run.launch(
-          Checks.notNull("kernel", kernels.get(Batch.of(rows))),
-          new LaunchGrid(
-              Math.ceilDiv(units, WARPS),
-              Math.min(WorkCut.batches(rows), LaunchGrid.MOST_BLOCKS_Y),
-              1,
-              WARPS * WARP,
-              1,
-              1,
-              shared));
+      run.launch(Checks.notNull("kernel", kernels.get(Batch.of(rows))), grid(weights, rows));
       run.complete();
     }
+  }
+
+  private LaunchGrid grid(CudaMatrix weights, int rows) {
+    Batch batch = Batch.of(rows);
+    boolean cut = work.isCut(rows);
+    int together = WorkCut.together(rows);
+    if (batch == Batch.TWO) {
+      int blocks = cut ? weights.slices() : Math.ceilDiv(work.blocks(), together);
+      return LaunchGrid.of(blocks, together * WARP).withShared(chunk.narrowBytes());
+    }
+    int batches = WorkCut.batchesTogether(rows);
+    return new LaunchGrid(
+        cut ? weights.shares() : Math.ceilDiv(work.blocks(), together),
+        Math.min(Math.ceilDiv(WorkCut.batches(rows), batches), LaunchGrid.MOST_BLOCKS_Y),
+        1,
+        together * WARP,
+        batches,
+        1,
+        chunk.panelBytes(together, batches * batch.rows));
   }
 
   @Override

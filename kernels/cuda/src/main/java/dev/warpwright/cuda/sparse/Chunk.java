@@ -1,0 +1,39 @@
+package dev.warpwright.cuda.sparse;
+
+import dev.warpwright.kernels.sparse.Activations;
+import dev.warpwright.kernels.sparse.MatrixProductSpec;
+import dev.warpwright.kernels.sparse.WeightFormat;
+
+/**
+ * What shared memory holds of the weights and of x at a time; see {@code panel.cuh}.
+ *
+ * @param columns columns of a chunk
+ * @param bytes bytes of a chunk of a block of the weights, at most
+ * @param pieces BF16 numbers of an element of x
+ * @param throughRing whether narrow products bring the weights to shared memory
+ */
+record Chunk(int columns, int bytes, int pieces, boolean throughRing) {
+  /** Chunks of a ring; see {@code groups.cuh} and {@code panel.cuh}. */
+  private static final int STAGES = 4;
+
+  static Chunk of(MatrixProductSpec spec) {
+    int pieces = spec.activations() == Activations.I8 ? 1 : 3;
+    if (spec.format() instanceof WeightFormat.Dense dense) {
+      int columns = DenseCudaMatrix.ROW_BYTES / dense.dtype().bytes();
+      return new Chunk(columns, Blocks.ROWS * DenseCudaMatrix.ROW_BYTES, pieces, false);
+    }
+    ChunkSizes sizes = KeptGroups.sizes(spec.format());
+    return new Chunk(sizes.tiles() * sizes.grouping().size(), sizes.most(), pieces, true);
+  }
+
+  /** Shared memory of a block of threads of a narrow product. */
+  int narrowBytes() {
+    return throughRing ? Blocks.PANEL * STAGES * bytes : 0;
+  }
+
+  /** Shared memory of a block of threads that takes so many blocks of the weights and rows of x. */
+  int panelBytes(int blocks, int rows) {
+    int sums = Blocks.ROWS * blocks * rows * Float.BYTES;
+    return blocks * STAGES * bytes + rows * columns * pieces * Short.BYTES + sums;
+  }
+}
