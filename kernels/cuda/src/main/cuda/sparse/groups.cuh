@@ -21,7 +21,7 @@ template <int BITS, int STEP_, bool SPARSE, bool ROUNDED> struct GroupWeights {
   static constexpr int STEP = STEP_;
   static constexpr int ROW_BYTES = STEP * BITS / 8; // codes of a row in a step
   static constexpr int INPUT_PIECES = ROUNDED ? 1 : 3;
-  static constexpr int MOST_COLUMNS = 128; // of a chunk
+  static constexpr int MOST_COLUMNS = STEP == 8 ? 64 : 128; // of a chunk
 
   const uint4 *stream;
   const unsigned *chunkStart; // [blocks][chunks] and the end, in units of 16 bytes
@@ -54,8 +54,10 @@ template <int BITS, int STEP_, bool SPARSE, bool ROUNDED> struct GroupWeights {
     return sliceChunk[slice] - panel * block_chunks();
   }
 
-  // Four columns of a step.
-  __device__ static int column(int step, int part) { return step * STEP + 4 * part; }
+  // Step, and lane of a row of x, of the i-th four of 32 columns.
+  __device__ static int2 place(int i) {
+    return STEP == 16 ? make_int2(i / 4, i % 4) : make_int2(i / 2, i % 2 * 2);
+  }
 
   __device__ void fetch(int block, int chunk, unsigned char *into, int thread, int threads) const {
     const unsigned *start = chunkStart + (long long)block * block_chunks() + chunk;

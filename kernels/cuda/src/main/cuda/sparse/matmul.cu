@@ -54,17 +54,18 @@ template <typename T> struct DenseWeights {
   static constexpr int STEP = 16;
   static constexpr int INPUT_PIECES = 3;
   static constexpr int OWN = 16 / sizeof(T);
-  static constexpr int LOAD = 4 * OWN;       // columns that four lanes load
-  static constexpr int CHUNK = 2 * LOAD;     // columns of a chunk
+  static constexpr int LOAD = 4 * OWN; // columns that four lanes load
+  static constexpr int CHUNK = 32;     // columns of a chunk
+  static constexpr int LOADS = CHUNK / LOAD;
   static constexpr int MOST_COLUMNS = CHUNK;
-  static constexpr int SLICE_CHUNKS = 4;
-  static constexpr int PART = 64 * BLOCK_ROWS; // bytes of half a chunk
+  static constexpr int SLICE_CHUNKS = 512 / sizeof(T) / CHUNK;
+  static constexpr int PART = 64 * BLOCK_ROWS; // bytes of a load of all rows
 
   const T *w;
   long long row; // from a row of W to the next
   int outputs;
   int inputs;
-  int stride = 2 * PART; // bytes of a ring's stage
+  int stride = LOADS * PART; // bytes of a ring's stage
 
   __device__ int chunks() const { return (inputs + CHUNK - 1) / CHUNK; }
   __device__ int panel_slices() const { return (chunks() + SLICE_CHUNKS - 1) / SLICE_CHUNKS; }
@@ -88,10 +89,9 @@ template <typename T> struct DenseWeights {
     return min((slice - panel * panel_slices()) * SLICE_CHUNKS, chunks());
   }
 
-  // Four columns of a step.
-  __device__ static int column(int step, int part) {
-    constexpr int STEPS = OWN / 4; // of a load
-    return step / STEPS * LOAD + part * OWN + step % STEPS * 4;
+  // Step, and lane of a row of x, of the i-th four of 32 columns.
+  __device__ static int2 place(int i) {
+    return OWN == 4 ? make_int2(i / 4, i % 4) : make_int2(i % 2, i / 2);
   }
 
   __device__ float plain(const float *x, int n) const {
@@ -106,14 +106,14 @@ template <typename T> struct DenseWeights {
     return w + min(block * BLOCK_ROWS + i, outputs - 1) * row;
   }
 
-  // Both halves of a chunk by rows of 64 bytes.
+  // Load by load, in rows of 64 bytes; neighbouring threads fill the banks with two rows.
   __device__ void fetch(int block, int chunk, unsigned char *into, int thread, int threads) const {
-    for (int i = thread; i < 8 * BLOCK_ROWS; i += threads) {
+    for (int i = thread; i < 4 * LOADS * BLOCK_ROWS; i += threads) {
       int piece = i % 4;
-      int half = i / 8 % 2;
-      int line = i / 16 * 2 + i / 4 % 2;
-      copy_async(into + half * PART + line * 64 + piece * 16,
-                 row_of(block, line) + chunk * CHUNK + half * LOAD + piece * OWN);
+      int load = i / 8 % LOADS;
+      int line = i / (8 * LOADS) * 2 + i / 4 % 2;
+      copy_async(into + load * PART + line * 64 + piece * 16,
+                 row_of(block, line) + chunk * CHUNK + load * LOAD + piece * OWN);
     }
   }
 
@@ -184,14 +184,14 @@ template <typename T> struct DenseWeights {
   __device__ void multiply(const unsigned char *stage, int, int, const Inputs &inputs, int lane,
                            Sums<Inputs::ROWS> &sums) const {
 #pragma unroll 1
-    for (int half = 0; half < 2; half++) {
+    for (int load = 0; load < LOADS; load++) {
       Elements<T, OWN> own[4];
 #pragma unroll
       for (int i = 0; i < 4; i++) {
-        const unsigned char *line = stage + half * PART + (lane / 4 + 8 * i) * 64;
+        const unsigned char *line = stage + load * PART + (lane / 4 + 8 * i) * 64;
         own[i] = reinterpret_cast<const Elements<T, OWN> *>(line)[lane % 4];
       }
-      multiply_load(own, inputs, 0, half * (OWN / 4), sums);
+      multiply_load(own, inputs, 0, load * (OWN / 4), sums);
     }
   }
 };

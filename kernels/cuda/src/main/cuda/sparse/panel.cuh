@@ -13,66 +13,72 @@ constexpr int PANEL_STAGES = 4; // chunks of W on their way
 template <int ROWS> constexpr int LEAST_BLOCKS = ROWS == 8 ? PANEL_BLOCKS : 2;
 
 // Pieces of x in shared memory: [step][PIECES][tile of eight rows][lane], as the instruction wants
-// them. A thread brings four columns of one row from some of the steps.
+// them. Eight threads bring 32 columns of a row, four each, so that they use whole sectors; that
+// these belong to several steps makes no bank conflicts, because a step begins STEP words later
+// than a multiple of 32.
 template <typename Weights, int ROWS> struct Stage {
   static constexpr int STEP = Weights::STEP;
   static constexpr int PIECES = Weights::INPUT_PIECES;
-  static constexpr int WORDS = STEP / 8;  // of a lane
-  static constexpr int PARTS = STEP / 4;  // items of a row in a step
-  static constexpr int LINE = 16 / PARTS; // rows whose items fill the banks for half a warp
+  static constexpr int WORDS = STEP / 8; // of a lane
+  static constexpr int COLUMNS = 32;     // that eight threads bring
   static constexpr int MOST = ROWS * Weights::MOST_COLUMNS / (128 * LEAST_BLOCKS<ROWS>);
   static constexpr int ITEMS = MOST < 1 ? 1 : MOST;
 
   using Items = Floats<4>[ITEMS];
 
   unsigned *words;
-  const float *row; // of this thread, null behind the last one
-  int inputs;
+  const Product &p;
   bool wide;
-  int steps; // of a chunk
+  int spans; // of COLUMNS in a chunk
   int tiles;
-  int part;
-  int step;   // of the first item
-  int stride; // from item to item
-  int place;  // of the first item, among the words of a tile
+  int lines; // rows that a thread serves: one, or two with `apart` rows between them
+  int apart;
+  int own; // the first of them
+  int span;
+  int nextSpan; // from span to span of a thread
 
   __device__ Stage(unsigned char *memory, const Product &p, int columns, int thread)
-      : words(reinterpret_cast<unsigned *>(memory)), inputs(p.inputs), wide(p.wide()),
-        steps(columns / STEP), tiles(blockDim.y * ROWS / 8), part(thread % PARTS) {
-    int lines = blockDim.y * ROWS / LINE;
-    step = thread / 16 / lines;
-    stride = blockDim.x * blockDim.y / 16 / lines;
-    int own = own_row(thread);
-    place = (own / 8 * 32 + own % 8 * 4 + part * (4 / PARTS)) * WORDS;
+      : words(reinterpret_cast<unsigned *>(memory)), p(p), wide(p.wide()),
+        spans(columns / COLUMNS), tiles(blockDim.y * ROWS / 8) {
+    int rows = blockDim.y * ROWS;
+    apart = blockDim.x * blockDim.y / 8;
+    lines = apart < rows ? 2 : 1;
+    own = thread / 8 % rows;
+    span = thread / 8 / rows;
+    nextSpan = max(1, apart / rows);
   }
 
-  // Row of a thread in the stage.
-  __device__ static int own_row(int thread) {
-    return thread / 16 % (blockDim.y * ROWS / LINE) * LINE + thread / PARTS % LINE;
-  }
+  __device__ int line(int i) const { return lines == 2 ? i % 2 : 0; }
+  __device__ int span_of(int i) const { return lines == 2 ? i / 2 : span + i * nextSpan; }
+  __device__ int step_words() const { return PIECES * tiles * 32 * WORDS + STEP; }
+  __device__ int bytes() const { return spans * COLUMNS / STEP * step_words() * 4; }
 
-  __device__ void load(int chunk, Items &items) const {
-    int from = chunk * steps;
+  __device__ void load(int chunk, long long firstRow, int thread, Items &items) const {
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
-      int at = step + i * stride;
-      if (at < steps) {
-        items[i] = load_floats<4>(row, Weights::column(from + at, part), inputs, wide);
+      if (span_of(i) < spans) {
+        long long row = firstRow + own + line(i) * apart;
+        int column = (chunk * spans + span_of(i)) * COLUMNS + thread % 8 * 4;
+        items[i] = load_floats<4>(row < p.rows ? p.x + row * p.inputs : nullptr, column, p.inputs,
+                                  wide);
       }
     }
   }
 
-  __device__ void put(const Items &items) {
+  __device__ void put(int thread, const Items &items) {
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
-      int at = step + i * stride;
-      if (at < steps) {
+      if (span_of(i) < spans) {
+        int2 place = Weights::place(thread % 8);
+        int step = span_of(i) * (COLUMNS / STEP) + place.x;
+        int row = own + line(i) * apart;
+        unsigned *to = words + step * step_words() +
+                       (row / 8 * 32 + row % 8 * 4 + place.y) * WORDS;
         float rests[4];
 #pragma unroll
         for (int j = 0; j < 4; j++) {
           rests[j] = items[i].value[j];
         }
-        unsigned *to = words + at * PIECES * tiles * 32 * WORDS + place;
 #pragma unroll
         for (int piece = 0; piece < PIECES; piece++) {
           // As one number: two words would become two stores, in conflict with each other.
@@ -93,6 +99,7 @@ template <typename Weights, int ROWS_, int TILES_OF_WARP = ROWS_ / 8> struct Sta
   static constexpr int ROWS = ROWS_;
 
   const unsigned *words;
+  int stepWords;
   int tiles;     // of the stage
   int firstTile; // of this warp
   int firstRow;
@@ -106,13 +113,14 @@ template <typename Weights, int ROWS_, int TILES_OF_WARP = ROWS_ / 8> struct Sta
     for (int i = 0; i < TILES_OF_WARP; i++) {
 #pragma unroll
       for (int piece = 0; piece < PIECES; piece++) {
-        int tile = (step * PIECES + piece) * tiles + firstTile + i;
+        int at = (piece * tiles + firstTile + i) * 32 + lane;
+        const unsigned *from = words + step * stepWords;
         if constexpr (STEP == 16) {
-          auto both = reinterpret_cast<const unsigned long long *>(words)[tile * 32 + lane];
+          auto both = reinterpret_cast<const unsigned long long *>(from)[at];
           b[3 * i + piece][0] = (unsigned)both;
           b[3 * i + piece][1] = (unsigned)(both >> 32);
         } else {
-          b[3 * i + piece][0] = words[tile * 32 + lane];
+          b[3 * i + piece][0] = from[at];
         }
       }
     }
@@ -145,17 +153,15 @@ __device__ void panel_product(const Product &p, const Weights &weights, unsigned
   unsigned char *behind = shared + together * PANEL_STAGES * weights.stride;
   Stage<Weights, ROWS> stage(behind, p, weights.chunk_columns(), thread);
   // Sums of whole shares, one of each thread behind the other; they are needed seldom.
-  float *totals = reinterpret_cast<float *>(behind) +
-                  stage.steps * Stage<Weights, ROWS>::PIECES * stage.tiles * 32 *
-                      Stage<Weights, ROWS>::WORDS + thread;
+  float *totals = reinterpret_cast<float *>(behind + stage.bytes()) + thread;
   int threads = blockDim.x * blockDim.y;
   for (int tile = blockIdx.y; tile * (long long)(blockDim.y * ROWS) < p.rows; tile += gridDim.y) {
-    long long own = tile * (long long)(blockDim.y * ROWS) + stage.own_row(thread);
-    stage.row = own < p.rows ? p.x + own * p.inputs : nullptr;
+    long long firstRow = tile * (long long)(blockDim.y * ROWS);
     int batch = tile * blockDim.y + threadIdx.y;
     bool active = there && batch * (long long)ROWS < p.rows;
-    StagedInputs<Weights, ROWS> inputs = {stage.words, stage.tiles, (int)threadIdx.y * ROWS / 8,
-                                          batch * ROWS, p.rows - batch * ROWS, lane};
+    StagedInputs<Weights, ROWS> inputs = {stage.words, stage.step_words(), stage.tiles,
+                                          (int)threadIdx.y * ROWS / 8, batch * ROWS,
+                                          p.rows - batch * ROWS, lane};
     Sums<ROWS> sums;
     clear<ROWS>(sums);
     Outputs<ROWS> share;
@@ -166,16 +172,16 @@ __device__ void panel_product(const Product &p, const Weights &weights, unsigned
     int slice = firstSlice;
     int shares = unit.y;
     typename Stage<Weights, ROWS>::Items next;
-    stage.load(firstChunk, next);
+    stage.load(firstChunk, firstRow, thread, next);
     for (int i = 0; i < PANEL_STAGES - 1; i++) {
       fetch(firstChunk + i);
     }
     for (int chunk = firstChunk; chunk < lastChunk; chunk++) {
       fetch(chunk + PANEL_STAGES - 1);
-      stage.put(next);
+      stage.put(thread, next);
       await_copies<PANEL_STAGES - 1>();
       __syncthreads();
-      stage.load(chunk + 1, next);
+      stage.load(chunk + 1, firstRow, thread, next);
       if (active) {
         weights.multiply(ring + chunk % PANEL_STAGES * weights.stride, block, chunk, inputs, lane,
                          sums);

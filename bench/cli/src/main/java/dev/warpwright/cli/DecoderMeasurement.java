@@ -17,7 +17,6 @@ import java.util.Arrays;
 final class DecoderMeasurement {
   private static final int WINDOW = 1024;
   private static final int PROMPT = 256;
-  private static final int GENERATED = 200;
   private static final int ROUNDS = 5;
   private static final double TEMPERATURE = 0.7;
 
@@ -25,6 +24,7 @@ final class DecoderMeasurement {
   private final Model model;
   private final byte[] text;
   private final int window;
+  private final int generated;
 
   /**
    * A measurement on a text in UTF-8.
@@ -32,11 +32,13 @@ final class DecoderMeasurement {
    * @param ww the backend
    * @param model the model
    * @param text what is read
+   * @param generated tokens that each decoder writes
    */
-  DecoderMeasurement(Warpwright ww, Model model, byte[] text) {
+  DecoderMeasurement(Warpwright ww, Model model, byte[] text, int generated) {
     this.ww = ww;
     this.model = model;
     this.text = text;
+    this.generated = generated;
     this.window = Math.min(WINDOW, model.config().positions());
   }
 
@@ -70,7 +72,7 @@ final class DecoderMeasurement {
 
   /** Tokens that fit into a sequence of any decoder measured here. */
   private int length() {
-    return Math.min(model.config().positions(), Math.max(window, PROMPT + GENERATED));
+    return Math.min(model.config().positions(), Math.max(window, PROMPT + generated));
   }
 
   /** Measures a decoder with {@code options}, whose length is chosen here. */
@@ -103,14 +105,14 @@ final class DecoderMeasurement {
     }
   }
 
-  private int generated(int[] prompt) {
-    return Math.min(GENERATED, length() - prompt.length);
+  private int fitting(int[] prompt) {
+    return Math.min(generated, length() - prompt.length);
   }
 
   private int[] sample(Decoder decoder, int[] prompt) {
     try (TokenStream stream = decoder.newStream()) {
       Tensor logits = stream.feed(prompt);
-      return stream.generate(logits, generated(prompt), Sampler.random(TEMPERATURE, 1), t -> {});
+      return stream.generate(logits, fitting(prompt), Sampler.random(TEMPERATURE, 1), t -> {});
     }
   }
 
@@ -127,7 +129,7 @@ final class DecoderMeasurement {
   }
 
   private double decodeRate(Decoder decoder, int[] prompt) {
-    int count = generated(prompt);
+    int count = fitting(prompt);
     double[] seconds = new double[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
       try (TokenStream stream = decoder.newStream()) {

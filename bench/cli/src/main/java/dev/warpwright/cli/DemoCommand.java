@@ -79,6 +79,13 @@ final class DemoCommand implements Callable<Integer> {
   private int bytes;
 
   @Option(
+      names = "--tokens",
+      paramLabel = "N",
+      defaultValue = "200",
+      description = "How many tokens each model writes, by default ${DEFAULT-VALUE}.")
+  private int tokens;
+
+  @Option(
       names = "--kv",
       paramLabel = "TYPE",
       defaultValue = "F32",
@@ -106,13 +113,9 @@ final class DemoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (bytes < 2 || !(kv == DType.F32 || kv == DType.F16)) {
-      throw new ParameterException(
-          spec.commandLine(),
-          bytes < 2
-              ? "--bytes is " + bytes + "; allowed: at least 2"
-              : "--kv is " + kv + "; allowed: F32 or F16");
-    }
+    require(bytes >= 2, "--bytes is " + bytes + "; allowed: at least 2");
+    require(tokens >= 2, "--tokens is " + tokens + "; allowed: at least 2");
+    require(kv == DType.F32 || kv == DType.F16, "--kv is " + kv + "; allowed: F32 or F16");
     PrintWriter out = spec.commandLine().getOut();
     byte[] all = text == null ? ShippedModel.text() : Files.readAllBytes(text);
     byte[] read = Arrays.copyOf(all, Math.min(bytes, all.length));
@@ -153,10 +156,16 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
+  private void require(boolean good, String message) {
+    if (!good) {
+      throw new ParameterException(spec.commandLine(), message);
+    }
+  }
+
   private List<DecoderMeasurement.Row> decoders(
       Warpwright ww, Model opened, byte[] read, @Nullable Calibration calibration)
       throws IOException {
-    DecoderMeasurement measurement = new DecoderMeasurement(ww, opened, read);
+    DecoderMeasurement measurement = new DecoderMeasurement(ww, opened, read, tokens);
     List<DecoderMeasurement.Row> rows = new ArrayList<>();
     for (WeightKind kind : WeightKind.values()) {
       rows.add(

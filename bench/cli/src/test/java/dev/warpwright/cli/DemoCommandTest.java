@@ -78,6 +78,7 @@ class DemoCommandTest {
   @Test
   void refusesWhatItCannotDo() {
     assertEquals(2, CommandRun.of("demo", "--bytes", "1").exit());
+    assertEquals(2, CommandRun.of("demo", "--tokens", "1").exit());
     assertEquals(2, CommandRun.of("demo", "--kv", "I8").exit());
     assertEquals(2, CommandRun.of("demo", "--kv", "huge").exit());
   }

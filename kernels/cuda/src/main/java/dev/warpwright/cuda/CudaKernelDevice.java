@@ -5,6 +5,7 @@ import dev.warpwright.cuda.moe.MoeCuda;
 import dev.warpwright.cuda.reduce.ReduceCuda;
 import dev.warpwright.cuda.runtime.CudaDevice;
 import dev.warpwright.cuda.runtime.CudaFunction;
+import dev.warpwright.cuda.runtime.CudaGraph;
 import dev.warpwright.cuda.runtime.CudaStream;
 import dev.warpwright.cuda.runtime.DeviceBuffer;
 import dev.warpwright.cuda.runtime.DeviceLimits;
@@ -191,6 +192,38 @@ public final class CudaKernelDevice implements KernelDevice {
             stream.synchronise();
             complaints.check();
           });
+    } finally {
+      turn.unlock();
+    }
+  }
+
+  /**
+   * Captures the runs that {@code work} makes in a CUDA graph. Nothing is executed. All tensors
+   * must be of the device: a host tensor, and the tables of a tree reduction, which come from the
+   * host in every run, are refused.
+   *
+   * @param work runs plans
+   * @throws IllegalStateException if a run needs the host
+   */
+  public CapturedRuns capture(Runnable work) {
+    requireOpen();
+    turn.lock();
+    staging.refuse(true);
+    try {
+      return new CapturedRuns(this, stream.capture(work));
+    } finally {
+      staging.refuse(false);
+      turn.unlock();
+    }
+  }
+
+  void enqueue(CudaGraph graph) {
+    requireOpen();
+    turn.lock();
+    try {
+      complaints.address(true); // a captured kernel may note something
+      unconfirmed.add("a captured graph");
+      stream.launch(graph);
     } finally {
       turn.unlock();
     }

@@ -36,6 +36,9 @@ final class Staging implements Resource {
 
   private long filled;
 
+  /** Whether a graph is being captured, of which copies from and to the host cannot be a part. */
+  private boolean refusing;
+
   Staging(CudaDevice device, CudaStream stream) {
     this.device = device;
     this.stream = stream;
@@ -71,8 +74,21 @@ final class Staging implements Resource {
     filled = 0;
   }
 
+  /** Whether to refuse host memory from now on. */
+  void refuse(boolean host) {
+    refusing = host;
+  }
+
+  private void requireNoCapture() {
+    if (refusing) {
+      throw new IllegalStateException(
+          "a run that is captured has a host tensor, or tables that come from the host");
+    }
+  }
+
   /** Room for a tensor; its offset. */
   private long take(long bytes) {
+    requireNoCapture();
     long offset = cursor;
     cursor = offset + aligned(bytes);
     DeviceBuffer room = area;
@@ -143,6 +159,7 @@ final class Staging implements Resource {
 
   /** Enqueues a copy to the device; host memory has been read when this returns. */
   void copy(MemorySegment host, DeviceBuffer to, long offset) {
+    requireNoCapture();
     for (long copied = 0; copied < host.byteSize(); copied += HALF) {
       long count = Math.min(HALF, host.byteSize() - copied);
       done[half].synchronise();
@@ -155,6 +172,7 @@ final class Staging implements Resource {
 
   /** Copies from the device, and returns when it is done. */
   void copy(DeviceBuffer from, long offset, MemorySegment host) {
+    requireNoCapture();
     long pieces = Math.ceilDiv(host.byteSize(), HALF);
     for (long piece = 0; piece <= pieces; piece++) {
       if (piece < pieces) {

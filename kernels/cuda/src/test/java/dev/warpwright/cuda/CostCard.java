@@ -12,6 +12,7 @@ import java.util.function.ToLongFunction;
 /** Exact traffic of the launches of a run, for tensors that are on the device. */
 public final class CostCard {
   private static final int SECTOR = 32;
+  private static final int WIDEST = 16;
 
   private final List<LaunchReport> launches;
 
@@ -45,38 +46,38 @@ public final class CostCard {
     return SECTOR * (sum(LaunchReport::globalLoadSectors) + sum(LaunchReport::globalStoreSectors));
   }
 
-  /** Sectors of a load or store of a warp on average; 16 if each lane has 16 bytes. */
-  public double sectorsPerAccess() {
-    return (double) requestedBytes()
-        / SECTOR
-        / (sum(LaunchReport::globalLoads) + sum(LaunchReport::globalStores));
+  /** Part of the bytes that accesses of 16 bytes a lane move. */
+  public double wide() {
+    long wide = 0;
+    long all = 0;
+    for (int width = 1; width <= WIDEST; width *= 2) {
+      int bytes = width;
+      long moved =
+          sum(report -> report.globalLoadWidths().lanes(bytes) * bytes)
+              + sum(report -> report.globalStoreWidths().lanes(bytes) * bytes);
+      all += moved;
+      wide = moved;
+    }
+    return (double) wide / all;
   }
 
   /**
-   * What every kernel is held to: memory moves the operands and a tenth more, the second-level
-   * cache {@code requested} times as much, shared memory has hardly a conflict, and there is no
-   * local memory.
+   * Holds the launches to a line of {@code costs.tsv}; there is no local memory.
+   *
+   * @param kernel stem of the kernel
+   * @param situation the case, or nothing
+   * @param operandBytes bytes of the operands in canonical form, with their metadata
    */
-  public void assertTraffic(long operandBytes, double requested) {
-    assertTraffic(operandBytes, 1.10, requested);
-  }
-
-  /** The same where memory moves {@code unique} times the operands. */
-  public void assertTraffic(long operandBytes, double unique, double requested) {
-    within("unique bytes", uniqueBytes(), unique * operandBytes);
-    within("requested bytes", requestedBytes(), requested * operandBytes);
+  public void assertCosts(String kernel, String situation, long operandBytes) {
+    Costs.Line line = Costs.of(kernel, situation);
+    within("unique bytes", uniqueBytes(), line.unique() * operandBytes);
+    within("requested bytes", requestedBytes(), line.requested() * operandBytes);
+    assertTrue(wide() >= line.wide(), () -> wide() + " of the bytes in accesses of 16 bytes");
     within(
         "bank conflicts",
         sum(LaunchReport::bankConflicts),
-        0.05 * sum(LaunchReport::sharedWavefronts));
+        line.conflicts() * sum(LaunchReport::sharedWavefronts));
     within("local accesses", sum(LaunchReport::localAccesses), 0);
-  }
-
-  /** Accesses are at least so wide, see {@link #sectorsPerAccess}. */
-  public void assertWide(double sectors) {
-    assertTrue(
-        sectorsPerAccess() >= sectors,
-        () -> sectorsPerAccess() + " sectors an access, expected " + sectors + " or more");
   }
 
   private static void within(String what, long value, double most) {

@@ -16,11 +16,14 @@ record Chunk(int columns, int bytes, int pieces, boolean throughRing) {
   /** Chunks of a ring; see {@code groups.cuh} and {@code panel.cuh}. */
   private static final int STAGES = 4;
 
+  /** Bytes that a step of x takes beside its elements, for each of its columns. */
+  private static final int STEP_PADDING = Integer.BYTES;
+
   static Chunk of(MatrixProductSpec spec) {
     int pieces = spec.activations() == Activations.I8 ? 1 : 3;
     if (spec.format() instanceof WeightFormat.Dense dense) {
-      int columns = DenseCudaMatrix.ROW_BYTES / dense.dtype().bytes();
-      return new Chunk(columns, Blocks.ROWS * DenseCudaMatrix.ROW_BYTES, pieces, false);
+      int columns = DenseCudaMatrix.CHUNK;
+      return new Chunk(columns, Blocks.ROWS * columns * dense.dtype().bytes(), pieces, false);
     }
     ChunkSizes sizes = KeptGroups.sizes(spec.format());
     return new Chunk(sizes.tiles() * sizes.grouping().size(), sizes.most(), pieces, true);
@@ -34,6 +37,9 @@ record Chunk(int columns, int bytes, int pieces, boolean throughRing) {
   /** Shared memory of a block of threads that takes so many blocks of the weights and rows of x. */
   int panelBytes(int blocks, int rows) {
     int sums = Blocks.ROWS * blocks * rows * Float.BYTES;
-    return blocks * STAGES * bytes + rows * columns * pieces * Short.BYTES + sums;
+    return blocks * STAGES * bytes
+        + rows * columns * pieces * Short.BYTES
+        + columns * STEP_PADDING
+        + sums;
   }
 }

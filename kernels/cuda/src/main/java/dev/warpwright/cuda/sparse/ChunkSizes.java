@@ -25,9 +25,15 @@ record ChunkSizes(Grouping grouping, boolean sparse) {
     return (bytes + UNIT - 1) / UNIT * UNIT;
   }
 
+  /** Columns of a chunk at most, where a group has 8. */
+  private static final int NARROW_COLUMNS = 64;
+
+  private static final int NARROW_GROUP = 8;
+
   /** Tiles, groups of a row, of a chunk. */
   int tiles() {
-    return Math.max(1, CODE_BYTES / (Blocks.ROWS * grouping.codeBytes()));
+    int tiles = Math.max(1, CODE_BYTES / (Blocks.ROWS * grouping.codeBytes()));
+    return grouping.size() == NARROW_GROUP ? Math.min(tiles, NARROW_COLUMNS / NARROW_GROUP) : tiles;
   }
 
   /** Chunks of a block. */

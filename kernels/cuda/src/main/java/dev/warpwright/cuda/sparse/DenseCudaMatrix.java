@@ -9,11 +9,11 @@ import java.lang.foreign.MemorySegment;
 
 /** The layout of {@code matmul.cu}: rows padded with zeros. */
 final class DenseCudaMatrix extends CudaMatrix {
-  /** Bytes of a row in a chunk. */
-  static final int ROW_BYTES = 128;
+  /** Columns of a chunk. */
+  static final int CHUNK = 32;
 
-  /** Chunks of a slice. */
-  private static final int SLICE_CHUNKS = 4;
+  /** Bytes of a row in a slice. */
+  private static final int SLICE_ROW = 512;
 
   private final long address;
   private final long stride;
@@ -23,7 +23,8 @@ final class DenseCudaMatrix extends CudaMatrix {
   DenseCudaMatrix(CudaKernelDevice device, DenseMatrix matrix) {
     DType dtype = matrix.weights().dtype();
     long row = (long) matrix.columns() * dtype.bytes();
-    long padded = Math.ceilDiv(row, ROW_BYTES) * ROW_BYTES;
+    long chunk = (long) CHUNK * dtype.bytes();
+    long padded = Math.ceilDiv(row, chunk) * chunk;
     super(device, matrix, room(padded * matrix.rows()));
     stride = padded / dtype.bytes();
     int panels = Blocks.panels(matrix.rows());
@@ -50,8 +51,7 @@ final class DenseCudaMatrix extends CudaMatrix {
 
   /** Slices of a panel. */
   static int slices(DType dtype, int columns) {
-    return Math.toIntExact(
-        Math.ceilDiv((long) columns * dtype.bytes(), SLICE_CHUNKS * ROW_BYTES));
+    return Math.toIntExact(Math.ceilDiv((long) columns * dtype.bytes(), SLICE_ROW));
   }
 
   @Override

@@ -51,9 +51,7 @@ final class MatrixProductCuda extends MatrixProduct {
     final Map<Batch, CudaFunction> loaded = kernels(device, spec, shape);
     WorkCut cut =
         new WorkCut(
-            Blocks.count(spec.outputs()),
-            mostSlices(spec),
-            device.limits().multiprocessors());
+            Blocks.count(spec.outputs()), mostSlices(spec), device.limits().multiprocessors());
     long zeros = CudaMatrix.room(cut.counterBytes(spec.maxRows()));
     long sums = CudaMatrix.room(cut.sumBytes(spec.maxRows()));
     RoundedInputs codes =

@@ -57,10 +57,7 @@ class AttentionCudaCostTest {
     return 2L * Float.BYTES * heads.headDim() * tokens;
   }
 
-  /**
-   * Beside keys and values only positions and pages are loaded, 16 times as narrow: of the loads of
-   * a warp about half are of 16 bytes a lane.
-   */
+  /** Beside keys and values only positions and pages are loaded, 4 bytes a lane. */
   @ParameterizedTest
   @CsvSource({
     "F16, 16, 64, 1",
@@ -89,14 +86,14 @@ class AttentionCudaCostTest {
       plan.update(cache.tables());
       CostCard cost =
           CostCard.of(gpu, device, () -> plan.run(0, q.tensor(), out.tensor(), lse.tensor()));
-      cost.assertTraffic(
+      cost.assertCosts(
+          "paged_decode",
+          "",
           slotBytes(cache)
               + rotationBytes(heads, requests)
               + q.tensor().bytes()
               + out.tensor().bytes()
-              + lse.tensor().bytes(),
-          1.6);
-      cost.assertWide(6);
+              + lse.tensor().bytes());
     }
   }
 
@@ -117,9 +114,10 @@ class AttentionCudaCostTest {
       plan.update(cache.tables());
       CostCard cost = CostCard.of(gpu, device, () -> plan.run(0, k.tensor(), v.tensor()));
       long stored = (long) count * kvHeads * (2L * headDim * dtype.bytes() + DType.I32.bytes());
-      cost.assertTraffic(
-          k.tensor().bytes() + v.tensor().bytes() + rotationBytes(heads, count) + stored, 3);
-      cost.assertWide(8);
+      cost.assertCosts(
+          "append_kv",
+          "",
+          k.tensor().bytes() + v.tensor().bytes() + rotationBytes(heads, count) + stored);
     }
   }
 
@@ -154,14 +152,14 @@ class AttentionCudaCostTest {
       plan.update(cache.tables());
       CostCard cost =
           CostCard.of(gpu, device, () -> plan.run(0, q.tensor(), out.tensor(), lse.tensor()));
-      cost.assertTraffic(
+      cost.assertCosts(
+          "paged_prefill",
+          "",
           slotBytes(cache)
               + rotationBytes(heads, count)
               + q.tensor().bytes()
               + out.tensor().bytes()
-              + lse.tensor().bytes(),
-          3);
-      cost.assertWide(12);
+              + lse.tensor().bytes());
       long pairs = (long) group * (count * before + count * (count + 1) / 2);
       double products = pairs * 2.0 * headDim * (dtype == DType.F16 ? 2 : 3) / (16 * 8 * 8);
       long done = cost.sum(LaunchReport::tensorInstructions);

@@ -40,12 +40,13 @@ class MergeStatesCudaCostTest {
               gpu,
               device,
               () -> plan.run(outs.tensor(), lses.tensor(), out.tensor(), lse.tensor()));
-      cost.assertTraffic(
+      cost.assertCosts(
+          "merge_states",
+          "",
           outs.tensor().bytes()
               + lses.tensor().bytes()
               + out.tensor().bytes()
-              + lse.tensor().bytes(),
-          1.6);
+              + lse.tensor().bytes());
     }
   }
 }

@@ -29,8 +29,8 @@ class RmsNormCudaCostTest {
       device.copy(Tensor.wrap(values, rows, columns), x.tensor());
       CostCard cost =
           CostCard.of(gpu, device, () -> plan.run(x.tensor(), weight.tensor(), y.tensor()));
-      cost.assertTraffic(x.tensor().bytes() + weight.tensor().bytes() + y.tensor().bytes(), 1.6);
-      cost.assertWide(16);
+      cost.assertCosts(
+          "rms_norm", "", x.tensor().bytes() + weight.tensor().bytes() + y.tensor().bytes());
     }
   }
 }

@@ -34,7 +34,7 @@ class CombineCudaCostTest {
               gpu,
               device,
               () -> plan.run(h.tensor(), slots.tensor(), weights.tensor(), y.tensor()));
-      cost.assertTraffic(h.tensor().bytes() + y.tensor().bytes(), 1.6);
+      cost.assertCosts("combine", "", h.tensor().bytes() + y.tensor().bytes());
     }
   }
 }

@@ -1,7 +1,6 @@
 package dev.warpwright.cuda.moe;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.cuda.CostCard;
 import dev.warpwright.cuda.CudaTest;
@@ -48,13 +47,7 @@ class DispatchCudaCostTest {
               device,
               () -> plan.run(ids.tensor(), offsets.tensor(), order.tensor(), slots.tensor()));
       long operands = 3 * ids.tensor().bytes() + offsets.tensor().bytes();
-      long counters = 4L * plan.workspaceBytes();
-      assertTrue(
-          cost.uniqueBytes() <= 1.1 * (operands + ids.tensor().bytes() + counters),
-          () -> cost.uniqueBytes() + " bytes");
-      assertTrue(
-          cost.requestedBytes() <= 40L * choices.length + 2 * operands + 2 * counters,
-          () -> cost.requestedBytes() + " bytes asked for");
+      cost.assertCosts("dispatch", "", operands);
       assertEquals(0, cost.sum(LaunchReport::globalAtomics));
     }
   }

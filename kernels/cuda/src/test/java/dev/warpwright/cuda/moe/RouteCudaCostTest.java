@@ -30,8 +30,8 @@ class RouteCudaCostTest {
       CostCard cost =
           CostCard.of(
               gpu, device, () -> plan.run(logits.tensor(), null, ids.tensor(), weights.tensor()));
-      cost.assertTraffic(
-          logits.tensor().bytes() + ids.tensor().bytes() + weights.tensor().bytes(), 1.6);
+      cost.assertCosts(
+          "route", "", logits.tensor().bytes() + ids.tensor().bytes() + weights.tensor().bytes());
     }
   }
 }

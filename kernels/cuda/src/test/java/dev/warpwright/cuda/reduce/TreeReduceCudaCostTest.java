@@ -37,8 +37,7 @@ class TreeReduceCudaCostTest {
         rows.add(matrix.tensor().row(slot));
       }
       CostCard cost = CostCard.of(gpu, device, () -> plan.run(rows, weights, out.tensor()));
-      cost.assertTraffic(matrix.tensor().bytes() + out.tensor().bytes(), 1.6);
-      cost.assertWide(9);
+      cost.assertCosts("tree_reduce", "", matrix.tensor().bytes() + out.tensor().bytes());
     }
   }
 }

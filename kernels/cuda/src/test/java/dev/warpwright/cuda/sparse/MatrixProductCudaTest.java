@@ -167,16 +167,16 @@ class MatrixProductCudaTest {
   /** Work is cut by what is kept: a slice of a panel is about 32 KiB, whatever the rows. */
   @Test
   void sharesAreEqual() {
-    KeptGroups kept = KeptGroups.of(uneven(70, 1500, 40));
+    KeptGroups kept = KeptGroups.of(uneven(70, 6000, 40));
     try (Arena arena = Arena.ofConfined()) {
-      GroupStream stream = new GroupStream(arena, kept, 70, 24_000);
+      GroupStream stream = new GroupStream(arena, kept, 70, 96_000);
       int[] slices = stream.sliceChunks();
-      assertEquals(3, slices.length, "slices " + (slices.length - 1));
+      assertTrue(slices.length - 1 > 3, "slices " + (slices.length - 1));
       int[] starts = stream.chunkStarts();
       for (int slice = 0; slice + 1 < slices.length; slice++) {
         int bytes = 0;
         for (int block = 0; block < 3; block++) {
-          int first = block * kept.sizes().chunks(24_000);
+          int first = block * kept.sizes().chunks(96_000);
           bytes += starts[first + slices[slice + 1]] - starts[first + slices[slice]];
         }
         bytes *= ChunkSizes.UNIT;

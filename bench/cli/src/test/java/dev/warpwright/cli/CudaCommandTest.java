@@ -1,0 +1,87 @@
+package dev.warpwright.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import dev.warpwright.cli.model.TinyLlama;
+import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.KernelProvider;
+import dev.warpwright.softgpu.SoftGpu;
+import dev.warpwright.softgpu.SoftGpuTest;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.ServiceLoader;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands on a GPU, which is a software GPU here. */
+@SoftGpuTest
+class CudaCommandTest {
+  @TempDir Path folder;
+
+  @BeforeEach
+  void kernelsAreCompiled() {
+    assumeTrue(
+        ServiceLoader.load(KernelProvider.class).stream()
+            .map(ServiceLoader.Provider::get)
+            .anyMatch(provider -> provider.id().equals("cuda") && provider.probe().isAvailable()),
+        "the build had no nvcc");
+  }
+
+  private JsonObject demo(String backend) throws IOException {
+    Path json = folder.resolve(backend + ".json");
+    CommandRun run =
+        CommandRun.of(
+            "demo",
+            "--backend",
+            backend,
+            "--model",
+            folder.toString(),
+            "--bytes",
+            "40",
+            "--tokens",
+            "6",
+            "--json",
+            json.toString());
+    assertEquals(0, run.exit(), run::err);
+    return JsonParser.parseString(Files.readString(json)).getAsJsonObject();
+  }
+
+  @Test
+  void theDemoWritesWhatItWritesOnTheCpu(SoftGpu gpu) throws IOException {
+    new TinyLlama(true, DType.BF16).write(folder);
+    JsonObject cpu = demo("cpu");
+    assertEquals(0, gpu.launches().size());
+    JsonObject cuda = demo("cuda");
+    assertTrue(gpu.launches().size() > 100, () -> gpu.launches().size() + " launches");
+    assertEquals("Software GPU (H100)", cuda.get("device").getAsString());
+    List<JsonElement> expected = cpu.getAsJsonArray("decoders").asList();
+    List<JsonElement> decoders = cuda.getAsJsonArray("decoders").asList();
+    assertEquals(expected.size(), decoders.size());
+    for (int row = 0; row < expected.size(); row++) {
+      JsonObject one = expected.get(row).getAsJsonObject();
+      JsonObject other = decoders.get(row).getAsJsonObject();
+      assertEquals(one.get("weights"), other.get("weights"));
+      assertEquals(one.get("sample"), other.get("sample"));
+      assertEquals(
+          one.get("bitsPerByte").getAsDouble(), other.get("bitsPerByte").getAsDouble(), 1e-3);
+    }
+    assertEquals(cpu.get("aggregation"), cuda.get("aggregation"));
+  }
+
+  @Test
+  void theProviderIsVerified(SoftGpu gpu) {
+    CommandRun run =
+        CommandRun.of("verify", "--provider", "cuda", "--kernel", "route", "--cases", "2");
+    assertEquals(0, run.exit(), () -> run.out() + run.err());
+    assertTrue(run.out().matches("(?s).*route +cuda +\\d+ .* ok.*"), run::out);
+    assertTrue(gpu.launches().size() > 0);
+  }
+}
