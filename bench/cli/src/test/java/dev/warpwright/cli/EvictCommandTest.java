@@ -46,8 +46,9 @@ class EvictCommandTest {
         assertTrue(row.get("kvBytes").getAsLong() < full.get("kvBytes").getAsLong(), row::toString);
         assertTrue(row.get("difference").getAsDouble() != 0, row::toString);
       } else {
-        // A budget that is never reached changes no bit.
-        assertEquals(full.get("bits"), row.get("bits"));
+        // A budget that is never reached changes nothing but the order of sums, where attention
+        // without scores runs in C and attention with scores does not.
+        assertEquals(full.get("bits").getAsDouble(), row.get("bits").getAsDouble(), 1e-5);
         assertEquals(full.get("kvBytes"), row.get("kvBytes"));
       }
       assertTrue(run.out().contains(row.get("policy").getAsString()), run::out);
