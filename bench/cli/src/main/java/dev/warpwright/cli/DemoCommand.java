@@ -6,7 +6,6 @@ import dev.warpwright.Warpwright;
 import dev.warpwright.cli.model.Calibration;
 import dev.warpwright.cli.model.DecoderOptions;
 import dev.warpwright.cli.model.Model;
-import dev.warpwright.cli.model.ShippedModel;
 import dev.warpwright.cli.model.WeightKind;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Support;
@@ -57,19 +56,7 @@ final class DemoCommand implements Callable<Integer> {
 
   @Mixin private BackendOptions backend = new BackendOptions();
 
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      description =
-          "Folder with config.json, safetensors and tokenizer.json of a Llama or Mixtral model,"
-              + " instead of the shipped one.")
-  private @Nullable Path model;
-
-  @Option(
-      names = "--text",
-      paramLabel = "FILE",
-      description = "Text in UTF-8 to measure on, instead of the shipped one.")
-  private @Nullable Path text;
+  @Mixin private ModelOptions model = new ModelOptions();
 
   @Option(
       names = "--bytes",
@@ -84,13 +71,6 @@ final class DemoCommand implements Callable<Integer> {
       defaultValue = "200",
       description = "How many tokens each model writes, by default ${DEFAULT-VALUE}.")
   private int tokens;
-
-  @Option(
-      names = "--kv",
-      paramLabel = "TYPE",
-      defaultValue = "F32",
-      description = "How keys and values are stored: F32 (the default) or F16.")
-  private DType kv = DType.F32;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Also write the results here.")
   private @Nullable Path json;
@@ -114,15 +94,15 @@ final class DemoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     require(bytes >= 2, "--bytes is " + bytes + "; allowed: at least 2");
+    DType kv = model.kv();
     require(tokens >= 2, "--tokens is " + tokens + "; allowed: at least 2");
-    require(kv == DType.F32 || kv == DType.F16, "--kv is " + kv + "; allowed: F32 or F16");
     PrintWriter out = spec.commandLine().getOut();
-    byte[] all = text == null ? ShippedModel.text() : Files.readAllBytes(text);
+    byte[] all = model.text();
     byte[] read = Arrays.copyOf(all, Math.min(bytes, all.length));
     byte[] sample =
         Arrays.copyOfRange(all, read.length, Math.min(read.length + CALIBRATION, all.length));
     try (Warpwright ww = backend.open();
-        Model opened = model == null ? ShippedModel.open() : Model.open(model)) {
+        Model opened = model.open()) {
       out.println("Backend: " + ww.diagnostics());
       out.println("Model:   " + opened.name());
       out.println();
@@ -170,14 +150,16 @@ final class DemoCommand implements Callable<Integer> {
     for (WeightKind kind : WeightKind.values()) {
       rows.add(
           measurement.measure(
-              DecoderOptions.of(kind, opened.config()).withKv(kv).withCalibration(calibration)));
+              DecoderOptions.of(kind, opened.config())
+                  .withKv(model.kv())
+                  .withCalibration(calibration)));
     }
     return rows;
   }
 
   private List<EvictionComparison.Row> evictions(
       Warpwright ww, Model opened, byte[] read, PrintWriter out) throws IOException {
-    EvictionComparison comparison = new EvictionComparison(ww, opened, read, WINDOWS, kv);
+    EvictionComparison comparison = new EvictionComparison(ww, opened, read, WINDOWS, model.kv());
     Support support = comparison.support();
     if (!support.supported() || comparison.length() < 4) {
       String reason = support.supported() ? "the text is too short" : support.reason();

@@ -4,7 +4,6 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import dev.warpwright.Warpwright;
 import dev.warpwright.cli.model.Model;
-import dev.warpwright.cli.model.ShippedModel;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Support;
 import java.io.IOException;
@@ -38,19 +37,7 @@ final class EvictCommand implements Callable<Integer> {
 
   @Mixin private BackendOptions backend = new BackendOptions();
 
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      description =
-          "Folder with config.json, safetensors and tokenizer.json of a Llama or Mixtral model,"
-              + " instead of the shipped one.")
-  private @Nullable Path model;
-
-  @Option(
-      names = "--text",
-      paramLabel = "FILE",
-      description = "Text in UTF-8 to measure on, instead of the shipped one.")
-  private @Nullable Path text;
+  @Mixin private ModelOptions model = new ModelOptions();
 
   @Option(
       names = "--windows",
@@ -67,13 +54,6 @@ final class EvictCommand implements Callable<Integer> {
       description = "Slots that a row keeps on average, by default ${DEFAULT-VALUE}.")
   private int[] budgets = {};
 
-  @Option(
-      names = "--kv",
-      paramLabel = "TYPE",
-      defaultValue = "F32",
-      description = "How keys and values are stored: F32 (the default) or F16.")
-  private DType kv = DType.F32;
-
   @Option(names = "--json", paramLabel = "FILE", description = "Also write the results here.")
   private @Nullable Path json;
 
@@ -88,16 +68,14 @@ final class EvictCommand implements Callable<Integer> {
     if (Arrays.stream(budgets).anyMatch(budget -> budget < 4)) {
       throw wrong("--budgets", Arrays.toString(budgets), "at least 4 each");
     }
-    if (!(kv == DType.F32 || kv == DType.F16)) {
-      throw wrong("--kv", "" + kv, "F32 or F16");
-    }
+    DType kv = model.kv();
     PrintWriter out = spec.commandLine().getOut();
-    byte[] read = text == null ? ShippedModel.text() : Files.readAllBytes(text);
+    byte[] read = model.text();
     if (read.length < 16) {
       throw wrong("--text", read.length + " bytes", "at least 16 bytes");
     }
     try (Warpwright ww = backend.open();
-        Model opened = model == null ? ShippedModel.open() : Model.open(model)) {
+        Model opened = model.open()) {
       out.println("Backend: " + ww.diagnostics());
       out.println("Model:   " + opened.name());
       out.println();
