@@ -223,10 +223,12 @@ static void soften(
     float *weights) {
   const __m512 nothing = _mm512_set1_ps(-INFINITY);
   __m512 largest = nothing;
+  __mmask16 nan = 0; /* the maximum of a number and NaN is whichever comes last */
   for (int b = 0; b < blocks; b++) {
     largest = _mm512_max_ps(largest, _mm512_mask_blend_ps(seen[b], nothing, logits[b]));
+    nan |= _mm512_mask_cmp_ps_mask(seen[b], logits[b], logits[b], _CMP_UNORD_Q);
   }
-  float most = _mm512_reduce_max_ps(largest);
+  float most = nan ? NAN : _mm512_reduce_max_ps(largest);
   if (most == -INFINITY) {
     memset(weights, 0, CHUNK * sizeof(float));
     return;

@@ -152,6 +152,30 @@ class PagedDecodeContractTest extends ContractTest {
     }
   }
 
+  /** A query that is not a number gives what is not a number, however many keys it sees. */
+  @ParameterizedTest
+  @CsvSource({"reference,F32", "reference,F16", "cpu,F32", "cpu,F16"})
+  void aQueryThatIsNanShows(String provider, DType dtype) {
+    int most = 300;
+    try (Fixture f = new Fixture(provider, ONE, new KvPoolSpec(20, 16, 8, dtype), Rope.NONE)) {
+      Tensor k = Tensor.wrap(new CaseRandom(1).normals(most * 8, 1), most, 1, 8);
+      Tensor v = Tensor.wrap(new CaseRandom(2).normals(most * 8, 1), most, 1, 8);
+      for (int from = 0; from < most; from += 60) {
+        f.append.update(f.tables(from + 60, 60, from));
+        f.append.run(0, k.slice(from, from + 60), v.slice(from, from + 60));
+      }
+      Tensor q = Tensor.wrap(new float[] {1, Float.NaN, 1, 1, 1, 1, 1, 1}, 1, 1, 8);
+      for (int length : new int[] {1, 2, 15, 16, 17, 31, 33, 128, 129, 145, most}) {
+        Tensor out = f.output(1);
+        Tensor lse = f.lse(1);
+        f.decode.update(f.tables(length, 1, length - 1));
+        f.decode.run(0, q, out, lse);
+        assertTrue(Float.isNaN(out.getFloat(0)), "output over " + length + " keys");
+        assertTrue(Float.isNaN(lse.getFloat(0)), "log-sum-exp over " + length + " keys");
+      }
+    }
+  }
+
   /** A visible infinity or NaN must show, a masked one must not. */
   @ParameterizedTest
   @CsvSource({"reference,F32", "reference,F16", "cpu,F32", "cpu,F16"})
