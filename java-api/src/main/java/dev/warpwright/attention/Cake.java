@@ -84,7 +84,8 @@ public record Cake(int budget, int window, double tau1, double tau2, float gamma
 
   /**
    * Shares {@code total} slots out in proportion to preferences, at most {@code most} to each. The
-   * shares are whole numbers that add up to the total, or to the most there can be.
+   * shares are whole numbers that add up to the total, or to the most there can be. Where the sum
+   * of preferences is zero or infinite they say nothing, and shares are alike.
    */
   static int[] spread(double[] preferences, long total, int most) {
     int count = preferences.length;
@@ -103,7 +104,10 @@ public record Cake(int budget, int window, double tau1, double tau2, float gamma
       long before = left;
       for (int i = 0; i < count; i++) {
         if (!full[i]) {
-          shares[i] = sum > 0 ? before * (preferences[i] / sum) : (double) before / open;
+          shares[i] =
+              sum > 0 && Double.isFinite(sum)
+                  ? before * (preferences[i] / sum)
+                  : (double) before / open;
           if (shares[i] > most) {
             shares[i] = most;
             full[i] = true;

@@ -30,8 +30,8 @@ public interface EvictionPolicy {
   }
 
   /**
-   * Slots that the rows of each layer keep. Asked once, when a sequence first has more than {@link
-   * #budget}; it holds for the sequence from then on.
+   * Slots that the rows of each layer keep. Asked when a sequence has more than {@link #budget}; it
+   * holds for the sequence once something was evicted by it.
    *
    * @param rows what was noted, {@code [layer][kvHead]}
    */

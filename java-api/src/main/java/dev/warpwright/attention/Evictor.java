@@ -151,6 +151,7 @@ final class Evictor implements Resource {
     SelectTokens plan = select;
     if (plan == null || !plan.spec().equals(needed)) {
       if (plan != null) {
+        select = null; // making the next one may fail
         plan.close();
       }
       plan = device.attention().selectTokens(needed, cache.pool());
@@ -164,6 +165,7 @@ final class Evictor implements Resource {
     CompactKv plan = compact;
     if (plan == null || !plan.spec().equals(needed)) {
       if (plan != null) {
+        compact = null; // making the next one may fail
         plan.close();
       }
       plan = device.attention().compactKv(needed, cache.pool());

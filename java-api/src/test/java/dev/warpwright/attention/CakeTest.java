@@ -14,6 +14,9 @@ class CakeTest {
     assertArrayEquals(new int[] {10, 20, 70}, Cake.spread(new double[] {1, 2, 7}, 100, 1000));
     assertArrayEquals(new int[] {34, 33, 33}, Cake.spread(new double[] {1, 1, 1}, 100, 1000));
     assertArrayEquals(new int[] {33, 33, 33}, Cake.spread(new double[] {0, 0, 0}, 99, 1000));
+    // Powers of small temperatures overflow: then all are alike.
+    double infinite = Double.POSITIVE_INFINITY;
+    assertArrayEquals(new int[] {33, 33, 33}, Cake.spread(new double[] {1, infinite, 2}, 99, 1000));
   }
 
   @Test

@@ -17,8 +17,8 @@ public enum NativeCode {
   public static final String PROPERTY = "warpwright.cpu.native";
 
   /**
-   * What {@code -Dwarpwright.cpu.native} says: {@code auto}, {@code false} or {@code required};
-   * {@link #AUTO} if it is not set.
+   * What {@code -Dwarpwright.cpu.native} says: {@code auto} or {@code true}, {@code false} or
+   * {@code off}, {@code required}; {@link #AUTO} if it is not set.
    */
   public static NativeCode configured() {
     String value = System.getProperty(PROPERTY, "auto").toLowerCase(Locale.ROOT);

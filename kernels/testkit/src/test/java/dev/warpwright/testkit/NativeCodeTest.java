@@ -67,7 +67,7 @@ class NativeCodeTest {
   /** Weights that are closed during a run: the run ends or is refused, and nothing crashes. */
   @ParameterizedTest
   @EnumSource(names = {"AUTO", "OFF"})
-  @Timeout(60)
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void weightsMayBeClosedDuringRuns(NativeCode nativeCode) throws InterruptedException {
     WeightMatrix w =
         CaseWeights.matrix(new CaseRandom(1), 512, 1024, new WeightFormat.Quant(Grouping.w4(32)));

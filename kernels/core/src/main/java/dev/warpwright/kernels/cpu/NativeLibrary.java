@@ -13,6 +13,7 @@ import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -93,7 +94,7 @@ public final class NativeLibrary {
         return refused("warpwright-cpu-native is not on the class path, or was built without gcc");
       }
       return open(resource);
-    } catch (IOException | IllegalArgumentException e) {
+    } catch (IOException | IllegalArgumentException | NoSuchElementException e) {
       return refused("they cannot be loaded: " + e);
     }
   }
