@@ -1,11 +1,16 @@
 package dev.warpwright.softgpu.sim;
 
 import java.math.BigDecimal;
+import java.math.MathContext;
 import java.math.RoundingMode;
 import java.util.Locale;
 import java.util.function.LongFunction;
 
-/** C's printf on arguments that follow each other in memory, each at a multiple of its size. */
+/**
+ * C's printf on arguments that follow each other in memory, each at a multiple of its size. It does
+ * not narrow integers by {@code h}, and leaves out {@code #} of {@code %o} and the precision of
+ * {@code %a}.
+ */
 final class Printf {
   /** Reads arguments. */
   @FunctionalInterface
@@ -167,7 +172,10 @@ final class Printf {
   }
 
   private static String scientific(double value, int digits) {
-    return String.format(Locale.ROOT, "%." + digits + "e", new BigDecimal(value));
+    return String.format(
+        Locale.ROOT,
+        "%." + digits + "e",
+        new BigDecimal(value).round(new MathContext(digits + 1, RoundingMode.HALF_EVEN)));
   }
 
   /** %g: as many digits as are asked for, in the shorter of the two notations. */
