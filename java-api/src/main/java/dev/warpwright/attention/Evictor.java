@@ -222,18 +222,22 @@ final class Evictor implements Resource {
         target.pages[i] = target.pages[i] < 0 ? pages.take() : target.pages[i];
       }
     }
-    try {
-      move(sequences, from, targets, kept);
-    } catch (RuntimeException e) {
-      for (Target target : targets) {
-        giveOthers(target.pages, target);
-      }
-      throw e;
-    }
     long slots = 0;
     for (Target target : targets) {
       slots += target.sequence.length(target.row) - target.length;
-      commit(target);
+    }
+    int moved = 0;
+    try {
+      CompactKv plan = compact(sequences.length);
+      plan.update(from, tablesAfter(sequences, targets));
+      for (; moved < spec.layers(); moved++) {
+        plan.run(moved, kept[moved]);
+      }
+    } finally {
+      // Should a layer fail: those before it have other contents already, it and the rest have not.
+      int committed = moved * sequences.length * spec.kvHeads();
+      targets.subList(0, committed).forEach(this::commit);
+      targets.subList(committed, targets.size()).forEach(this::giveBack);
     }
     for (int i = 0; i < sequences.length; i++) {
       if (budgets[i] != unlimited) {
@@ -268,7 +272,7 @@ final class Evictor implements Resource {
     return new Target(sequence, row, length, newPages, forgotten);
   }
 
-  private void move(Sequence[] sequences, PageTables from, List<Target> targets, Tensor[] kept) {
+  private PageTables tablesAfter(Sequence[] sequences, List<Target> targets) {
     KvCacheSpec spec = cache.spec();
     PageTables to =
         new PageTables(spec.layers(), spec.kvHeads(), spec.pageSize()).begin(sequences.length);
@@ -278,18 +282,14 @@ final class Evictor implements Resource {
     for (Target target : targets) {
       to.row(target.length, target.pages, 0, target.pages.length);
     }
-    CompactKv plan = compact(sequences.length);
-    plan.update(from, to);
-    for (int layer = 0; layer < spec.layers(); layer++) {
-      plan.run(layer, kept[layer]);
-    }
+    return to;
   }
 
-  /** Gives back pages that are not the row's own. */
-  private void giveOthers(int[] given, Target target) {
-    for (int i = 0; i < given.length; i++) {
-      if (given[i] != target.sequence.page(target.row, i)) {
-        pages.give(given[i]);
+  /** Gives back the pages that were taken for the row. */
+  private void giveBack(Target target) {
+    for (int i = 0; i < target.pages.length; i++) {
+      if (target.pages[i] != target.sequence.page(target.row, i)) {
+        pages.give(target.pages[i]);
       }
     }
   }
