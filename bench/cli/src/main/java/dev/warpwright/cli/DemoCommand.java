@@ -1,7 +1,5 @@
 package dev.warpwright.cli;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import dev.warpwright.Warpwright;
 import dev.warpwright.cli.model.Calibration;
 import dev.warpwright.cli.model.DecoderOptions;
@@ -11,7 +9,6 @@ import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Support;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -44,13 +41,6 @@ final class DemoCommand implements Callable<Integer> {
 
   /** Most bytes of text behind those read that pruning may look at. */
   private static final int CALIBRATION = 1 << 14;
-
-  private static final Gson JSON =
-      new GsonBuilder()
-          .setPrettyPrinting()
-          .disableHtmlEscaping()
-          .serializeSpecialFloatingPointValues()
-          .create();
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -130,7 +120,7 @@ final class DemoCommand implements Callable<Integer> {
                 rows,
                 evictions,
                 aggregation);
-        Files.writeString(json, JSON.toJson(report) + System.lineSeparator());
+        JsonReport.write(json, report);
       }
       return aggregation.isEqual() ? 0 : 1;
     }
@@ -161,7 +151,7 @@ final class DemoCommand implements Callable<Integer> {
       Warpwright ww, Model opened, byte[] read, PrintWriter out) throws IOException {
     EvictionComparison comparison = new EvictionComparison(ww, opened, read, WINDOWS, model.kv());
     Support support = comparison.support();
-    if (!support.supported() || comparison.length() < 4) {
+    if (!support.supported() || comparison.windows() == 0) {
       String reason = support.supported() ? "the text is too short" : support.reason();
       out.println("Eviction policies are left out: " + reason);
       out.println();

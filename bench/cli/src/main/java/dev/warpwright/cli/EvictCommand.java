@@ -1,14 +1,11 @@
 package dev.warpwright.cli;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import dev.warpwright.Warpwright;
 import dev.warpwright.cli.model.Model;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Support;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -30,9 +27,6 @@ import picocli.CommandLine.Spec;
       "The model and the text are in the distribution; nothing is downloaded."
     })
 final class EvictCommand implements Callable<Integer> {
-  private static final Gson JSON =
-      new GsonBuilder().setPrettyPrinting().serializeSpecialFloatingPointValues().create();
-
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Mixin private BackendOptions backend = new BackendOptions();
@@ -70,17 +64,16 @@ final class EvictCommand implements Callable<Integer> {
     }
     DType kv = model.kv();
     PrintWriter out = spec.commandLine().getOut();
-    byte[] read = model.text();
-    if (read.length < 16) {
-      throw wrong("--text", read.length + " bytes", "at least 16 bytes");
-    }
     try (Warpwright ww = backend.open();
         Model opened = model.open()) {
       out.println("Backend: " + ww.diagnostics());
       out.println("Model:   " + opened.name());
       out.println();
       out.flush();
-      EvictionComparison comparison = new EvictionComparison(ww, opened, read, windows, kv);
+      EvictionComparison comparison = new EvictionComparison(ww, opened, model.text(), windows, kv);
+      if (comparison.windows() == 0) {
+        throw wrong("--text", "too short", "at least " + EvictionComparison.SHORTEST + " tokens");
+      }
       Support support = comparison.support();
       if (!support.supported()) {
         spec.commandLine().getErr().println("warpwright: no eviction here: " + support.reason());
@@ -89,7 +82,7 @@ final class EvictCommand implements Callable<Integer> {
       List<EvictionComparison.Row> rows = comparison.run(budgets);
       comparison.print(out, rows);
       if (json != null) {
-        Files.writeString(json, JSON.toJson(rows) + System.lineSeparator());
+        JsonReport.write(json, rows);
       }
       return 0;
     }

@@ -30,6 +30,9 @@ import java.util.function.IntFunction;
 
 /** Measures what each eviction policy costs in quality and saves in memory. */
 final class EvictionComparison {
+  /** Fewest tokens of a window. */
+  static final int SHORTEST = 4;
+
   private static final int LENGTH = 2048;
 
   private static final Map<String, IntFunction<EvictionPolicy>> POLICIES = new LinkedHashMap<>();
@@ -45,6 +48,7 @@ final class EvictionComparison {
   private final Warpwright ww;
   private final Model model;
   private final int[][] windows;
+  private final int length;
   private final DType kv;
 
   /**
@@ -61,8 +65,8 @@ final class EvictionComparison {
     this.model = model;
     this.kv = kv;
     int[] tokens = model.tokenizer().encode(text);
-    int length = Math.min(Math.min(LENGTH, model.config().positions()), tokens.length);
-    windows = new int[Math.min(count, tokens.length / length)][];
+    length = Math.min(Math.min(LENGTH, model.config().positions()), tokens.length);
+    windows = new int[length < SHORTEST ? 0 : Math.min(count, tokens.length / length)][];
     for (int i = 0; i < windows.length; i++) {
       windows[i] = Arrays.copyOfRange(tokens, i * length, (i + 1) * length);
     }
@@ -81,14 +85,14 @@ final class EvictionComparison {
   record Row(
       String policy, int budget, double bits, double difference, double error, long kvBytes) {}
 
-  /** Number of windows. */
+  /** Number of windows; 0 where the text is too short for one. */
   int windows() {
     return windows.length;
   }
 
   /** Tokens of a window. */
   int length() {
-    return windows[0].length;
+    return length;
   }
 
   /** Whether the backend can evict, or why not. */

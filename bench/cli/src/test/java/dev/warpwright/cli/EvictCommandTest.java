@@ -11,6 +11,7 @@ import dev.warpwright.kernels.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,18 +25,7 @@ class EvictCommandTest {
     Path text = folder.resolve("text");
     Files.writeString(text, "In the beginning God created the heaven and the earth. ".repeat(9));
     CommandRun run =
-        CommandRun.of(
-            "evict",
-            "--model",
-            folder.toString(),
-            "--text",
-            text.toString(),
-            "--windows",
-            "2",
-            "--budgets",
-            "8,1000000",
-            "--json",
-            json.toString());
+        evict(text, "--windows", "2", "--budgets", "8,1000000", "--json", json.toString());
     assertEquals(0, run.exit(), run::err);
     JsonArray rows = JsonParser.parseString(Files.readString(json)).getAsJsonArray();
     assertEquals(1 + 5 * 2, rows.size());
@@ -62,5 +52,37 @@ class EvictCommandTest {
       assertEquals(2, run.exit());
       assertTrue(run.err().contains(wrong[0] + " is "), run::err);
     }
+  }
+
+  @Test
+  void oneWindowHasNoStandardError() throws IOException {
+    new TinyLlama(true, DType.BF16).write(folder);
+    Path json = folder.resolve("evict.json");
+    Path text = folder.resolve("text");
+    Files.writeString(text, "In the beginning God created the heaven and the earth.");
+    CommandRun run = evict(text, "--windows", "1", "--budgets", "8", "--json", json.toString());
+    assertEquals(0, run.exit(), run::err);
+    JsonArray rows = JsonParser.parseString(Files.readString(json)).getAsJsonArray();
+    assertTrue(rows.get(1).getAsJsonObject().get("error").isJsonNull());
+  }
+
+  @Test
+  void refusesATextWithoutEnoughTokens() throws IOException {
+    new TinyLlama(true, DType.BF16).write(folder);
+    for (String content : new String[] {"", "God"}) {
+      Path text = folder.resolve("text");
+      Files.writeString(text, content);
+      CommandRun run = evict(text);
+      assertEquals(2, run.exit());
+      assertTrue(run.err().contains("--text is too short; allowed: at least 4 tokens"), run::err);
+    }
+  }
+
+  private CommandRun evict(Path text, String... more) {
+    return CommandRun.of(
+        Stream.concat(
+                Stream.of("evict", "--model", folder.toString(), "--text", text.toString()),
+                Stream.of(more))
+            .toArray(String[]::new));
   }
 }
