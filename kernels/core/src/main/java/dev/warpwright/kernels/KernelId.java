@@ -22,6 +22,16 @@ public enum KernelId {
   SELECT_TOKENS(KernelFamily.ATTENTION, "selectTokens"),
   /** Move of kept slots to the beginning of their rows. */
   COMPACT_KV(KernelFamily.ATTENTION, "compactKv"),
+  /** Copy of pages out of a pool. */
+  GATHER_PAGES(KernelFamily.ATTENTION, "gatherPages"),
+  /** Copy of pages into a pool. */
+  SCATTER_PAGES(KernelFamily.ATTENTION, "scatterPages"),
+  /** Turn of stored keys to other positions. */
+  REROTATE_KEYS(KernelFamily.ATTENTION, "rerotateKeys"),
+  /** Smallest and largest elements of the keys of a page. */
+  PAGE_BOUNDS(KernelFamily.ATTENTION, "pageBounds"),
+  /** What a query may find in a page, by its bounds. */
+  SCORE_PAGES(KernelFamily.ATTENTION, "scorePages"),
   /** Attention over disjoint sets of keys made of the attention over each. */
   MERGE_STATES(KernelFamily.ATTENTION, "mergeStates"),
   /** Product with a dense matrix. */

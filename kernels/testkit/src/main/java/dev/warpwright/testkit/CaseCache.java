@@ -185,6 +185,12 @@ public final class CaseCache {
     return largestValue;
   }
 
+  /** Logical position of a slot of a row. */
+  int position(int row, int slot) {
+    int page = tables.page(row, slot / spec.pageSize());
+    return positions[page * spec.pageSize() + slot % spec.pageSize()];
+  }
+
   /** Largest logical position of a filled slot. */
   public int largestPosition() {
     return largestPosition;

@@ -47,6 +47,26 @@ public interface AttentionKernels {
     throw notOffered(spec, pool);
   }
 
+  /** Plans copies of pages between {@code pool} and memory outside of it, one way. */
+  default PageTransfer pageTransfer(PageTransferSpec spec, KvPool pool) {
+    throw notOffered(spec, pool);
+  }
+
+  /** Plans the turn of stored keys to other positions. */
+  default RerotateKeys rerotateKeys(RerotateKeysSpec spec, KvPool pool) {
+    throw notOffered(spec, pool);
+  }
+
+  /** Plans the bounds of the keys of pages. */
+  default PageBounds pageBounds(PageBoundsSpec spec, KvPool pool) {
+    throw notOffered(spec, pool);
+  }
+
+  /** Plans the scores of pages by their bounds. */
+  default ScorePages scorePages(ScorePagesSpec spec, KvPool pool) {
+    throw notOffered(spec, pool);
+  }
+
   /** Plans the merging of attention over disjoint sets of keys. */
   MergeStates mergeStates(MergeStatesSpec spec);
 

@@ -5,7 +5,9 @@ import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelPlan;
 import dev.warpwright.kernels.KernelSpec;
+import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.UnsupportedKernelException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * once a step.
  */
 public abstract class BatchPlan extends KernelPlan {
+  private final KernelSpec spec;
   private final Heads heads;
   private final KvPool pool;
   private final int maxRequests;
@@ -39,6 +42,7 @@ public abstract class BatchPlan extends KernelPlan {
         "the plan's own " + device.place());
     Checks.that(pool.spec().equals(poolSpec), "pool.spec", pool.spec(), poolSpec.toString());
     super(device, spec, workspaceBytes);
+    this.spec = spec;
     this.heads = heads;
     this.pool = pool;
     this.maxRequests = maxRequests;
@@ -74,6 +78,10 @@ public abstract class BatchPlan extends KernelPlan {
           "" + heads.kvHeads());
       Checks.between("batch.requests", batch.requests(), 0, maxRequests);
       Checks.between("batch.tokens", batch.tokens(), 0, maxTokens);
+      Support positions = pool.takesTokenPositions();
+      if (batch.hasTokenPositions() && !positions.supported()) {
+        throw new UnsupportedKernelException(device().place(), spec.kernel(), positions.reason());
+      }
       batch.require(pool.spec(), writesNewTokens());
       requireBatch(batch);
       prepare(batch);

@@ -86,6 +86,11 @@ public abstract class KvPool extends DeviceResource {
     return Support.no("not built yet: numbers beside slots");
   }
 
+  /** Whether plans over this pool take {@link PageTables#request(int[])}. */
+  protected Support takesTokenPositions() {
+    return Support.no("not built yet: query tokens at positions of their own");
+  }
+
   /**
    * Copies pages with positions and numbers beside the slots.
    *

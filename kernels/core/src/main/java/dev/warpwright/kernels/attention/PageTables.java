@@ -8,12 +8,16 @@ import java.util.BitSet;
 /**
  * The page tables of one batch: for each (layer, request, kv head) the head pages of its slots, in
  * slot order, and the number of filled slots; for each request how many new tokens it brings and
- * the logical position of the first of them.
+ * their logical positions: one after the other, or any.
  *
  * <p>A table that was appended to already counts the new tokens: in row r, new token i of n lies in
  * slot {@code length(r) − n + i}. Rows are numbered {@code (layer · requests + request) · kvHeads +
  * head}. Contents are made anew each step with {@link #begin}, {@link #request} and {@link #row};
  * plans read them at {@code update}.
+ *
+ * <p>Rows need not hold all keys of their request. Attention over disjoint parts of the keys, each
+ * in tables of its own, is joined by {@link MergeStates}; a prefix that many requests share is then
+ * the rows of one request that brings the tokens of all, each at its own position.
  */
 public final class PageTables {
   private final int layers;
@@ -25,11 +29,19 @@ public final class PageTables {
   private int rowsSet;
   private int[] tokenStart = new int[2];
   private int[] firstPosition = new int[1];
+
+  /** Positions of the tokens of requests that give each its own, by token. */
+  private int[] tokenPositions = new int[0];
+
+  private final BitSet scattered = new BitSet();
   private int[] lengths = new int[1];
   private int[] pageStart = new int[2];
 
   /** Slots of all rows before a row. */
   private long[] slotsBefore = new long[2];
+
+  /** Pages with filled slots of all rows before a row. */
+  private int[] usedBefore = new int[2];
 
   private int[] pages = new int[16];
 
@@ -66,9 +78,11 @@ public final class PageTables {
       lengths = new int[(int) rows];
       pageStart = new int[(int) rows + 1];
       slotsBefore = new long[(int) rows + 1];
+      usedBefore = new int[(int) rows + 1];
     }
     tokenStart[0] = 0;
     pageStart[0] = 0;
+    scattered.clear();
     return this;
   }
 
@@ -80,16 +94,49 @@ public final class PageTables {
    * @param position logical position of the first of them
    */
   public PageTables request(int newTokens, int position) {
-    if (requestsSet == requests) {
-      throw new IllegalStateException(
-          "all " + requests + " requests of the batch are there already");
-    }
+    requireRoom();
     Checks.between("newTokens", newTokens, 0, Integer.MAX_VALUE - tokenStart[requestsSet]);
     Checks.between("position", position, 0, Integer.MAX_VALUE - newTokens);
     firstPosition[requestsSet] = position;
     tokenStart[requestsSet + 1] = tokenStart[requestsSet] + newTokens;
     requestsSet++;
     return this;
+  }
+
+  /**
+   * Adds the next request, whose query tokens are not consecutive: those of several sequences over
+   * what they share, or branches of a tree.
+   *
+   * @param positions logical position of each query token
+   */
+  public PageTables request(int[] positions) {
+    requireRoom();
+    Checks.notNull("positions", positions);
+    int start = tokenStart[requestsSet];
+    Checks.that(
+        positions.length <= Integer.MAX_VALUE - 8 - start,
+        "positions.length",
+        positions.length,
+        "at most 2^31 tokens in all requests");
+    for (int i = 0; i < positions.length; i++) {
+      Checks.between("positions[" + i + "]", positions[i], 0, Integer.MAX_VALUE - 1);
+    }
+    if (tokenPositions.length < start + positions.length) {
+      tokenPositions = Arrays.copyOf(tokenPositions, start + positions.length);
+    }
+    System.arraycopy(positions, 0, tokenPositions, start, positions.length);
+    scattered.set(requestsSet);
+    firstPosition[requestsSet] = positions.length == 0 ? 0 : positions[0];
+    tokenStart[requestsSet + 1] = start + positions.length;
+    requestsSet++;
+    return this;
+  }
+
+  private void requireRoom() {
+    if (requestsSet == requests) {
+      throw new IllegalStateException(
+          "all " + requests + " requests of the batch are there already");
+    }
   }
 
   /**
@@ -121,6 +168,7 @@ public final class PageTables {
     System.arraycopy(rowPages, from, pages, start, count);
     lengths[rowsSet] = length;
     slotsBefore[rowsSet + 1] = slotsBefore[rowsSet] + length;
+    usedBefore[rowsSet + 1] = usedBefore[rowsSet] + (length + pageSize - 1) / pageSize;
     pageStart[rowsSet + 1] = start + count;
     rowsSet++;
     return this;
@@ -166,6 +214,30 @@ public final class PageTables {
     return firstPosition[request];
   }
 
+  /** Logical position of query token {@code index} of {@code request}. */
+  public int position(int request, int index) {
+    return scattered.get(request)
+        ? tokenPositions[tokenStart[request] + index]
+        : firstPosition[request] + index;
+  }
+
+  /** The position behind the last of a request's query tokens. */
+  public int nextPosition(int request) {
+    if (!scattered.get(request)) {
+      return firstPosition[request] + newTokens(request);
+    }
+    int next = 0;
+    for (int i = 0; i < newTokens(request); i++) {
+      next = Math.max(next, position(request, i) + 1);
+    }
+    return next;
+  }
+
+  /** Whether the query tokens of some request have positions of their own. */
+  public boolean hasTokenPositions() {
+    return !scattered.isEmpty();
+  }
+
   /** Number of the row of (layer, request, head). */
   public int rowOf(int layer, int request, int head) {
     return (layer * requests + request) * kvHeads + head;
@@ -198,6 +270,25 @@ public final class PageTables {
   /** Pages of a row. */
   public int pageCount(int row) {
     return pageStart[row + 1] - pageStart[row];
+  }
+
+  /** Pages of a row that hold filled slots. */
+  public int usedPageCount(int row) {
+    return usedBefore[row + 1] - usedBefore[row];
+  }
+
+  /** Pages with filled slots of all rows of a layer: elements of a per-page tensor. */
+  public int usedPages(int layer) {
+    return usedBefore[rowOf(layer + 1, 0, 0)] - usedBefore[rowOf(layer, 0, 0)];
+  }
+
+  /**
+   * Where the pages of a row begin in a per-page tensor of its layer, {@code [request, kvHead,
+   * page]} with rows one after the other.
+   */
+  public int usedPageStart(int row) {
+    int layerRows = requests * kvHeads;
+    return usedBefore[row] - usedBefore[row / layerRows * layerRows];
   }
 
   /** The longest row. */
@@ -254,6 +345,34 @@ public final class PageTables {
             "tables.length[row " + row + "]",
             lengths[row],
             "at least the request's " + added + " new tokens");
+      }
+    }
+  }
+
+  /** Refuses requests that do not bring one token each. */
+  void requireDecode() {
+    for (int request = 0; request < requests; request++) {
+      Checks.that(
+          newTokens(request) == 1,
+          "batch.newTokens[" + request + "]",
+          newTokens(request),
+          "1 in a decode step");
+    }
+  }
+
+  /** Refuses tables in which a page that holds slots stands twice. */
+  void requireOwnPages() {
+    BitSet seen = new BitSet();
+    for (int row = 0; row < rowsSet; row++) {
+      for (int index = 0; (long) index * pageSize < lengths[row]; index++) {
+        int page = page(row, index);
+        if (seen.get(page)) {
+          throw new InvalidArgumentException(
+              "tables.page[row " + row + "][" + index + "]",
+              page,
+              "a page that is in no other place of the tables");
+        }
+        seen.set(page);
       }
     }
   }

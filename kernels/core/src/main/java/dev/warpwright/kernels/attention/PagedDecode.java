@@ -57,13 +57,7 @@ public abstract class PagedDecode extends BatchPlan {
 
   @Override
   protected final void requireBatch(PageTables batch) {
-    for (int request = 0; request < batch.requests(); request++) {
-      Checks.that(
-          batch.newTokens(request) == 1,
-          "batch.newTokens[" + request + "]",
-          batch.newTokens(request),
-          "1 in a decode step");
-    }
+    batch.requireDecode();
     Checks.between("batch.maxLength", batch.maxLength(), 0, spec.maxLength());
   }
 

@@ -8,9 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Attention of several query tokens a request (ragged): the formula of {@link PagedDecode} for each
- * token, whose logical position is {@code firstPosition(request) + index}. The keys and values of
- * the tokens themselves must have been appended before. Order of additions, log-sum-exp and empty
- * rows as for {@link PagedDecode}.
+ * token at {@link PageTables#position}. The keys and values of the tokens themselves must have been
+ * appended before. Order of additions, log-sum-exp and empty rows as for {@link PagedDecode}.
  */
 public abstract class PagedPrefill extends BatchPlan {
   private final PagedPrefillSpec spec;

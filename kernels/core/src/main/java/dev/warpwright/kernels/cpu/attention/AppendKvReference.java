@@ -32,7 +32,7 @@ final class AppendKvReference extends AppendKv {
           store(
               batch.page(row, slot / batch.pageSize()),
               slot % batch.pageSize(),
-              batch.firstPosition(request) + i,
+              batch.position(request, i),
               ((long) token * heads().kvHeads() + head) * heads().headDim(),
               k,
               v);

@@ -74,7 +74,7 @@ final class AppendKvVector extends AppendKv {
           slot % batch.pageSize(),
           key,
           value,
-          batch.firstPosition(request) + i);
+          batch.position(request, i));
     }
   }
 

@@ -9,14 +9,22 @@ import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.MergeStates;
 import dev.warpwright.kernels.attention.MergeStatesSpec;
+import dev.warpwright.kernels.attention.PageBounds;
+import dev.warpwright.kernels.attention.PageBoundsSpec;
+import dev.warpwright.kernels.attention.PageTransfer;
+import dev.warpwright.kernels.attention.PageTransferSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
+import dev.warpwright.kernels.attention.RerotateKeys;
+import dev.warpwright.kernels.attention.RerotateKeysSpec;
 import dev.warpwright.kernels.attention.RmsNorm;
 import dev.warpwright.kernels.attention.RmsNormSpec;
 import dev.warpwright.kernels.attention.ScoreAccumulate;
 import dev.warpwright.kernels.attention.ScoreAccumulateSpec;
+import dev.warpwright.kernels.attention.ScorePages;
+import dev.warpwright.kernels.attention.ScorePagesSpec;
 import dev.warpwright.kernels.attention.SelectTokens;
 import dev.warpwright.kernels.attention.SelectTokensSpec;
 import dev.warpwright.kernels.attention.SlotArray;
@@ -83,6 +91,30 @@ public final class AttentionVector extends HostAttention {
   public CompactKv compactKv(CompactKvSpec spec, KvPool pool) {
     require(spec);
     return new CompactKvVector(device(), spec, pool);
+  }
+
+  @Override
+  public PageTransfer pageTransfer(PageTransferSpec spec, KvPool pool) {
+    require(spec);
+    return new PageTransferVector(device(), spec, pool);
+  }
+
+  @Override
+  public RerotateKeys rerotateKeys(RerotateKeysSpec spec, KvPool pool) {
+    require(spec);
+    return new RerotateKeysVector(device(), spec, pool);
+  }
+
+  @Override
+  public PageBounds pageBounds(PageBoundsSpec spec, KvPool pool) {
+    require(spec);
+    return new PageBoundsVector(device(), spec, pool);
+  }
+
+  @Override
+  public ScorePages scorePages(ScorePagesSpec spec, KvPool pool) {
+    require(spec);
+    return new ScorePagesVector(device(), spec, pool);
   }
 
   @Override

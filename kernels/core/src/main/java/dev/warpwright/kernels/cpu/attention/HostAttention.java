@@ -11,10 +11,14 @@ import dev.warpwright.kernels.attention.AttentionKernels;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.MergeStatesSpec;
+import dev.warpwright.kernels.attention.PageBoundsSpec;
+import dev.warpwright.kernels.attention.PageTransferSpec;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
+import dev.warpwright.kernels.attention.RerotateKeysSpec;
 import dev.warpwright.kernels.attention.RmsNormSpec;
 import dev.warpwright.kernels.attention.ScoreAccumulateSpec;
+import dev.warpwright.kernels.attention.ScorePagesSpec;
 import dev.warpwright.kernels.attention.SelectTokensSpec;
 import dev.warpwright.kernels.attention.WindowScoresSpec;
 import dev.warpwright.kernels.cpu.HostDevice;
@@ -43,6 +47,10 @@ abstract class HostAttention extends HostFamily implements AttentionKernels {
       case ScoreAccumulateSpec accumulate -> support(accumulate.pool());
       case SelectTokensSpec select -> support(select.pool());
       case CompactKvSpec compact -> support(compact.pool());
+      case PageTransferSpec transfer -> support(transfer.pool());
+      case RerotateKeysSpec rerotate -> support(rerotate.pool());
+      case PageBoundsSpec bounds -> support(bounds.pool());
+      case ScorePagesSpec scores -> support(scores.pool());
       default -> Support.no("not an attention kernel");
     };
   }

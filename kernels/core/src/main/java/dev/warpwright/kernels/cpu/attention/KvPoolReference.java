@@ -50,6 +50,20 @@ final class KvPoolReference extends KvPool {
     values.setFloat(element(page, slot, dim), value);
   }
 
+  /** Reads a key. */
+  void getKey(int page, int slot, double[] key) {
+    for (int dim = 0; dim < key.length; dim++) {
+      key[dim] = key(page, slot, dim);
+    }
+  }
+
+  /** Stores a key, rounded to the pool's type. */
+  void putKey(int page, int slot, double[] key) {
+    for (int dim = 0; dim < key.length; dim++) {
+      keys.setFloat(element(page, slot, dim), (float) key[dim]);
+    }
+  }
+
   /** Stores the logical position of the token in a slot of a page. */
   void putPosition(int page, int slot, int position) {
     positions.setInt((long) page * spec().pageSize() + slot, position);
@@ -57,6 +71,11 @@ final class KvPoolReference extends KvPool {
 
   @Override
   protected Support keepsArrays() {
+    return Support.yes();
+  }
+
+  @Override
+  protected Support takesTokenPositions() {
     return Support.yes();
   }
 

@@ -69,27 +69,61 @@ final class KvPoolVector extends KvPool {
    * Stores a key, a value and their position; {@code key} and {@code value} hold headDim floats.
    */
   void put(int page, int slot, float[] key, float[] value, int position) {
-    long keyAt = layout.key(page, slot);
-    long valueAt = layout.value(page, slot);
+    putKey(page, slot, key);
+    putValue(page, slot, value);
+    putPosition(page, slot, position);
+    SlotNumbers.reset(this, page, slot);
+  }
+
+  /** Reads a key. */
+  void getKey(int page, int slot, float[] key) {
+    long at = layout.key(page, slot);
+    for (int dim = 0; dim < key.length; dim++) {
+      long word = at + (long) (dim / layout.wordElements()) * layout.keyStride();
+      key[dim] = kernels.get(pages, word, dim % layout.wordElements());
+    }
+  }
+
+  /** Stores a key. */
+  void putKey(int page, int slot, float[] key) {
+    long at = layout.key(page, slot);
     for (int word = 0; word < layout.words(); word++) {
       pages.set(
-          ValueLayout.JAVA_INT, keyAt + (long) word * layout.keyStride(), kernels.word(key, word));
-      pages.set(
-          ValueLayout.JAVA_INT, valueAt + (long) word * KvLayout.WORD, kernels.word(value, word));
+          ValueLayout.JAVA_INT, at + (long) word * layout.keyStride(), kernels.word(key, word));
     }
+    wild[page] |= !isTame(key);
+  }
+
+  /** Stores a value. */
+  void putValue(int page, int slot, float[] value) {
+    long at = layout.value(page, slot);
+    for (int word = 0; word < layout.words(); word++) {
+      pages.set(ValueLayout.JAVA_INT, at + (long) word * KvLayout.WORD, kernels.word(value, word));
+    }
+    wild[page] |= !isTame(value);
+  }
+
+  /** Stores the logical position of the token in a slot of a page. */
+  void putPosition(int page, int slot, int position) {
     pages.set(ValueLayout.JAVA_INT, layout.position(page, slot), position);
-    SlotNumbers.reset(this, page, slot);
+  }
+
+  /** Whether all elements are finite when they are stored. */
+  private boolean isTame(float[] vector) {
     float most = 0;
-    for (int dim = 0; dim < spec().headDim(); dim++) {
-      most = Math.max(most, Math.max(Math.abs(key[dim]), Math.abs(value[dim])));
+    for (int dim = 0; dim < vector.length; dim++) {
+      most = Math.max(most, Math.abs(vector[dim]));
     }
-    if (!(most < kernels.overflow())) {
-      wild[page] = true;
-    }
+    return most < kernels.overflow();
   }
 
   @Override
   protected Support keepsArrays() {
+    return Support.yes();
+  }
+
+  @Override
+  protected Support takesTokenPositions() {
     return Support.yes();
   }
 
@@ -123,46 +157,66 @@ final class KvPoolVector extends KvPool {
 
   @Override
   protected void doExport(int[] from, Tensor toKeys, Tensor toValues, Tensor toPositions) {
-    int[] block = new int[Lanes.BLOCK * layout.words()];
+    int[] block = new int[blockWords()];
     for (int i = 0; i < from.length; i++) {
-      MemorySegment.copy(
-          pages,
-          layout.position(from[i], 0),
-          toPositions.segment(),
-          i * positionBytes(),
-          positionBytes());
-      for (int slot = 0; slot < spec().pageSize(); slot += Lanes.BLOCK) {
-        int count = Math.min(Lanes.BLOCK, spec().pageSize() - slot);
-        readKeys(from[i], slot, count, block);
-        toCanonical(block, count, toKeys, i, slot);
-        readValues(from[i], slot, count, block);
-        toCanonical(block, count, toValues, i, slot);
-      }
+      exportPage(from[i], i, toKeys.segment(), toValues.segment(), toPositions.segment(), block);
     }
   }
 
   @Override
   protected void doImport(int[] to, Tensor fromKeys, Tensor fromValues, Tensor fromPositions) {
-    int[] block = new int[Lanes.BLOCK * layout.words()];
+    int[] block = new int[blockWords()];
     for (int i = 0; i < to.length; i++) {
-      MemorySegment.copy(
-          fromPositions.segment(),
-          i * positionBytes(),
-          pages,
-          layout.position(to[i], 0),
-          positionBytes());
-      boolean finite = true;
-      for (int slot = 0; slot < spec().pageSize(); slot += Lanes.BLOCK) {
-        int count = Math.min(Lanes.BLOCK, spec().pageSize() - slot);
-        fromCanonical(fromKeys, i, slot, count, block);
-        finite &= kernels.areFinite(block, count * layout.words());
-        writeKeys(to[i], slot, count, block);
-        fromCanonical(fromValues, i, slot, count, block);
-        finite &= kernels.areFinite(block, count * layout.words());
-        writeValues(to[i], slot, count, block);
-      }
-      wild[to[i]] = !finite;
+      importPage(
+          to[i], i, fromKeys.segment(), fromValues.segment(), fromPositions.segment(), block);
     }
+  }
+
+  /** Words of scratch memory that a copy in or out needs. */
+  int blockWords() {
+    return Lanes.BLOCK * layout.words();
+  }
+
+  /** Copies a page out, in canonical form, as entry {@code index} of each tensor. */
+  void exportPage(
+      int page,
+      int index,
+      MemorySegment toKeys,
+      MemorySegment toValues,
+      MemorySegment toPositions,
+      int[] block) {
+    MemorySegment.copy(
+        pages, layout.position(page, 0), toPositions, index * positionBytes(), positionBytes());
+    for (int slot = 0; slot < spec().pageSize(); slot += Lanes.BLOCK) {
+      int count = Math.min(Lanes.BLOCK, spec().pageSize() - slot);
+      readKeys(page, slot, count, block);
+      toCanonical(block, count, toKeys, index, slot);
+      readValues(page, slot, count, block);
+      toCanonical(block, count, toValues, index, slot);
+    }
+  }
+
+  /** Copies a page in from canonical form, entry {@code index} of each tensor. */
+  void importPage(
+      int page,
+      int index,
+      MemorySegment fromKeys,
+      MemorySegment fromValues,
+      MemorySegment fromPositions,
+      int[] block) {
+    MemorySegment.copy(
+        fromPositions, index * positionBytes(), pages, layout.position(page, 0), positionBytes());
+    boolean finite = true;
+    for (int slot = 0; slot < spec().pageSize(); slot += Lanes.BLOCK) {
+      int count = Math.min(Lanes.BLOCK, spec().pageSize() - slot);
+      fromCanonical(fromKeys, index, slot, count, block);
+      finite &= kernels.areFinite(block, count * layout.words());
+      writeKeys(page, slot, count, block);
+      fromCanonical(fromValues, index, slot, count, block);
+      finite &= kernels.areFinite(block, count * layout.words());
+      writeValues(page, slot, count, block);
+    }
+    wild[page] = !finite;
   }
 
   /** Copies keys of up to a block of slots out as rows of words. */
@@ -204,19 +258,19 @@ final class KvPoolVector extends KvPool {
     }
   }
 
-  private void toCanonical(int[] rows, int count, Tensor to, int page, int slot) {
+  private void toCanonical(int[] rows, int count, MemorySegment to, int page, int slot) {
     MemorySegment.copy(
         rows,
         0,
-        to.segment(),
+        to,
         ValueLayout.JAVA_INT_UNALIGNED,
         canonicalAt(page, slot),
         count * layout.words());
   }
 
-  private void fromCanonical(Tensor from, int page, int slot, int count, int[] rows) {
+  private void fromCanonical(MemorySegment from, int page, int slot, int count, int[] rows) {
     MemorySegment.copy(
-        from.segment(),
+        from,
         ValueLayout.JAVA_INT_UNALIGNED,
         canonicalAt(page, slot),
         rows,

@@ -8,8 +8,7 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Logits of a few columns (query heads of tokens that share a kv head) for one {@link SlotChunk} of
- * a row after the other, four columns at a time: products, scale, cap, bias and mask. Columns
- * should be set in the order of their positions.
+ * a row after the other, four columns at a time: products, scale, cap, bias and mask.
  */
 final class LogitTile {
   static final int COLUMNS = SlotKernels.COLUMNS;
@@ -26,6 +25,8 @@ final class LogitTile {
   private final float[] slopes;
   private final float[] logits = new float[COLUMNS * CHUNK];
   private int columns;
+  private int leastQuery;
+  private int mostQuery;
   private boolean masked;
 
   /** Scratch memory for at most {@code maxColumns} columns. */
@@ -54,6 +55,8 @@ final class LogitTile {
   /** Starts {@code count} columns. */
   void begin(int count) {
     columns = count;
+    leastQuery = Integer.MAX_VALUE;
+    mostQuery = Integer.MIN_VALUE;
     Arrays.fill(queries, 0, padded(count) * headDim, 0);
   }
 
@@ -74,6 +77,8 @@ final class LogitTile {
       queries[at + dim * COLUMNS] = query[dim] * scale * kernels.queryScale();
     }
     positions[column] = position;
+    leastQuery = Math.min(leastQuery, position);
+    mostQuery = Math.max(mostQuery, position);
     slopes[column] = slope;
     if (column == columns - 1) {
       Arrays.fill(positions, columns, padded(columns), position);
@@ -86,17 +91,14 @@ final class LogitTile {
    * @return whether any column sees any of them; if not, there is nothing to compute
    */
   boolean open(PageTables batch, int row, int from, int count) {
-    int first = positions[0];
-    int last = positions[columns - 1];
     chunk.load(batch, row, from, count);
-    // Positions rise with the columns, so the outermost decide for all.
-    if (chunk.leastPosition() > upper(last) || chunk.mostPosition() < lower(first)) {
+    if (chunk.leastPosition() > upper(mostQuery) || chunk.mostPosition() < lower(leastQuery)) {
       return false;
     }
     chunk.open();
     masked =
-        chunk.mostPosition() > upper(first)
-            || chunk.leastPosition() < lower(last)
+        chunk.mostPosition() > upper(leastQuery)
+            || chunk.leastPosition() < lower(mostQuery)
             || chunk.paddedSlots() != chunk.slots();
     return true;
   }

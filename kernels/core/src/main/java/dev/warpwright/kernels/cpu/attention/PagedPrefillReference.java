@@ -36,7 +36,7 @@ final class PagedPrefillReference extends PagedPrefill {
           attention.attend(
               batch,
               batch.rowOf(layer, request, head / heads().group()),
-              batch.firstPosition(request) + i,
+              batch.position(request, i),
               (batch.tokenStart(request) + (long) i) * queryHeads + head,
               Biases.slope(bias, head),
               Biases.sink(bias, head),

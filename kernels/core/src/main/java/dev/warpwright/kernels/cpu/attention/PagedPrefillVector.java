@@ -100,7 +100,7 @@ final class PagedPrefillVector extends PagedPrefill {
               entry(token, kvHead, column % group) * heads().headDim() * Float.BYTES,
               rotation,
               token,
-              batch.firstPosition(request) + inRequest,
+              batch.position(request, inRequest),
               spec().scale(),
               Biases.slope(bias, kvHead * group + column % group));
     }

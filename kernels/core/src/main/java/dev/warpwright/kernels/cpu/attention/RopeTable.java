@@ -38,7 +38,7 @@ final class RopeTable {
     }
     for (int request = 0; request < batch.requests(); request++) {
       for (int i = 0; i < batch.newTokens(request) && pairs > 0; i++) {
-        int position = batch.firstPosition(request) + i;
+        int position = batch.position(request, i);
         int at = (batch.tokenStart(request) + i) * pairs;
         for (int pair = 0; pair < pairs; pair++) {
           double angle = position * frequencies[pair];

@@ -59,7 +59,7 @@ final class SelectTokensReference extends SelectTokens {
   private boolean isProtected(PageTables batch, int request, int row, int slot) {
     int position =
         pages.position(batch.page(row, slot / batch.pageSize()), slot % batch.pageSize());
-    return spec().isProtected(position, batch.firstPosition(request) + batch.newTokens(request));
+    return spec().isProtected(position, batch.nextPosition(request));
   }
 
   @Override

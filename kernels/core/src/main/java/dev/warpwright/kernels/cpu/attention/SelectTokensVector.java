@@ -69,7 +69,7 @@ final class SelectTokensVector extends SelectTokens {
     int row = batch.rowOf(layer, 0, 0) + chunk;
     int request = chunk / heads().kvHeads();
     int length = batch.length(row);
-    int next = batch.firstPosition(request) + batch.newTokens(request);
+    int next = batch.nextPosition(request);
     long start = batch.slotStart(row);
     int[] rowKeys = keys[worker];
     for (int slot = 0; slot < length; slot++) {

@@ -79,7 +79,7 @@ final class WindowScoresReference extends WindowScores {
     for (int i = 0; i < n; i++) {
       int inRequest = batch.newTokens(request) - n + i;
       long index = (batch.tokenStart(request) + (long) inRequest) * heads().queryHeads() + head;
-      int position = batch.firstPosition(request) + inRequest;
+      int position = batch.position(request, inRequest);
       attention.readQuery(q, index, position);
       for (int slot = 0; slot < length; slot++) {
         double logit = attention.logit(batch, row, slot, position, Biases.slope(bias, head));
