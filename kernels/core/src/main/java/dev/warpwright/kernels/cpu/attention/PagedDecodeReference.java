@@ -47,11 +47,10 @@ final class PagedDecodeReference extends PagedDecode {
     for (int request = 0; request < batch.requests(); request++) {
       for (int kvHead = 0; kvHead < heads().kvHeads(); kvHead++) {
         int row = batch.rowOf(layer, request, kvHead);
+        attention.readRow(batch, row);
         Arrays.fill(sums, 0);
         for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
           attention.attend(
-              batch,
-              row,
               batch.firstPosition(request),
               (long) request * heads().queryHeads() + head,
               Biases.slope(bias, head),

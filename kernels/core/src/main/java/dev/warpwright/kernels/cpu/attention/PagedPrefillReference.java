@@ -29,20 +29,21 @@ final class PagedPrefillReference extends PagedPrefill {
   @Override
   protected void execute(
       PageTables batch, int layer, Tensor q, AttentionBias bias, Tensor out, @Nullable Tensor lse) {
-    int queryHeads = heads().queryHeads();
+    int group = heads().group();
     for (int request = 0; request < batch.requests(); request++) {
-      for (int i = 0; i < batch.newTokens(request); i++) {
-        for (int head = 0; head < queryHeads; head++) {
-          attention.attend(
-              batch,
-              batch.rowOf(layer, request, head / heads().group()),
-              batch.position(request, i),
-              (batch.tokenStart(request) + (long) i) * queryHeads + head,
-              Biases.slope(bias, head),
-              Biases.sink(bias, head),
-              q,
-              out,
-              lse);
+      for (int kvHead = 0; kvHead < heads().kvHeads(); kvHead++) {
+        attention.readRow(batch, batch.rowOf(layer, request, kvHead));
+        for (int i = 0; i < batch.newTokens(request); i++) {
+          for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
+            attention.attend(
+                batch.position(request, i),
+                (batch.tokenStart(request) + (long) i) * heads().queryHeads() + head,
+                Biases.slope(bias, head),
+                Biases.sink(bias, head),
+                q,
+                out,
+                lse);
+          }
         }
       }
     }

@@ -17,6 +17,12 @@ final class RowAttentionReference {
   private double[] weights = new double[0];
   private double sum;
 
+  // The row that was read last.
+  private int length;
+  private int[] positions = new int[0];
+  private float[][] keys = new float[0][0];
+  private float[][] values = new float[0][0];
+
   RowAttentionReference(KvPoolReference pool, Rope rope, float scale, Masking masking) {
     this.pool = pool;
     this.rope = rope;
@@ -27,26 +33,42 @@ final class RowAttentionReference {
 
   /** Bytes of the scratch memory. */
   long bytes() {
-    return (long) Double.BYTES * (query.length + weights.length);
+    long slotBytes = Double.BYTES + Integer.BYTES + 2L * Float.BYTES * query.length;
+    return (long) Double.BYTES * query.length + slotBytes * weights.length;
   }
 
   /** Makes room for rows of {@code length} slots. */
   void reserve(int length) {
     if (weights.length < length) {
       weights = new double[length];
+      positions = new int[length];
+      keys = new float[length][query.length];
+      values = new float[length][query.length];
+    }
+  }
+
+  /** Reads the slots of a row, which the next calls are about. */
+  void readRow(PageTables batch, int row) {
+    length = batch.length(row);
+    for (int slot = 0; slot < length; slot++) {
+      int page = batch.page(row, slot / batch.pageSize());
+      int inPage = slot % batch.pageSize();
+      positions[slot] = pool.position(page, inPage);
+      for (int dim = 0; dim < query.length; dim++) {
+        keys[slot][dim] = pool.key(page, inPage, dim);
+        values[slot][dim] = pool.value(page, inPage, dim);
+      }
     }
   }
 
   /**
    * Computes entry {@code index} of {@code out} and {@code lse}, both counted in (token, query
-   * head), from the same entry of {@code q}, the slots of {@code row}, and the query's position.
+   * head), from the same entry of {@code q}, the slots of the row, and the query's position.
    *
    * @param slope of ALiBi, 0 for none
    * @param sink a logit that enters the denominator, −∞ for none
    */
   void attend(
-      PageTables batch,
-      int row,
       int position,
       long index,
       double slope,
@@ -55,10 +77,9 @@ final class RowAttentionReference {
       Tensor out,
       @Nullable Tensor lse) {
     readQuery(q, index, position);
-    int length = batch.length(row);
     double most = sink;
     for (int slot = 0; slot < length; slot++) {
-      weights[slot] = logit(page(batch, row, slot), slot % batch.pageSize(), position, slope);
+      weights[slot] = logit(slot, position, slope);
       most = Math.max(most, weights[slot]);
     }
     boolean empty = most == Double.NEGATIVE_INFINITY;
@@ -74,7 +95,7 @@ final class RowAttentionReference {
       for (int slot = 0; slot < length; slot++) {
         // A masked value must not even be multiplied: 0 times an infinity is not 0.
         if (weights[slot] != 0) {
-          value += weights[slot] * pool.value(page(batch, row, slot), slot % batch.pageSize(), dim);
+          value += weights[slot] * values[slot][dim];
         }
       }
       out.setFloat(index * query.length + dim, (float) (value / sum));
@@ -84,14 +105,9 @@ final class RowAttentionReference {
     }
   }
 
-  /** exp(logit − lse) of a slot of the row that was attended to last; 0 where it is masked. */
+  /** exp(logit − lse) of a slot for the query that attended last; 0 where it is masked. */
   double score(int slot) {
     return weights[slot] / sum;
-  }
-
-  /** The logit of one slot for the query that was read last; −∞ where it is masked. */
-  double logit(PageTables batch, int row, int slot, int position, double slope) {
-    return logit(page(batch, row, slot), slot % batch.pageSize(), position, slope);
   }
 
   /** Reads entry {@code index} of {@code q}, counted in (token, query head), and rotates it. */
@@ -102,12 +118,9 @@ final class RowAttentionReference {
     Rotation.rotate(rope, position, query);
   }
 
-  private static int page(PageTables batch, int row, int slot) {
-    return batch.page(row, slot / batch.pageSize());
-  }
-
-  private double logit(int page, int slot, int position, double slope) {
-    int keyPosition = pool.position(page, slot);
+  /** The logit of one slot for the query that was read last; −∞ where it is masked. */
+  double logit(int slot, int position, double slope) {
+    int keyPosition = positions[slot];
     boolean future = masking.causal() && keyPosition > position;
     boolean past = masking.window() >= 0 && keyPosition < (long) position - masking.window();
     if (future || past) {
@@ -115,7 +128,7 @@ final class RowAttentionReference {
     }
     double sum = 0;
     for (int dim = 0; dim < query.length; dim++) {
-      sum += query[dim] * pool.key(page, slot, dim);
+      sum += query[dim] * keys[slot][dim];
     }
     double logit = scale * sum;
     double capped =

@@ -33,6 +33,7 @@ final class WindowScoresReference extends WindowScores {
 
   @Override
   protected void prepare(PageTables batch) {
+    attention.reserve(batch.maxLength());
     int rows = 0;
     for (int request = 0; request < batch.requests(); request++) {
       rows = Math.max(rows, rows(batch, request));
@@ -60,6 +61,7 @@ final class WindowScoresReference extends WindowScores {
     for (int request = 0; request < batch.requests(); request++) {
       for (int kvHead = 0; kvHead < heads().kvHeads(); kvHead++) {
         int row = batch.rowOf(layer, request, kvHead);
+        attention.readRow(batch, row);
         Arrays.fill(sums, 0);
         Arrays.fill(variances, 0);
         Arrays.fill(entropies, 0);
@@ -82,7 +84,7 @@ final class WindowScoresReference extends WindowScores {
       int position = batch.position(request, inRequest);
       attention.readQuery(q, index, position);
       for (int slot = 0; slot < length; slot++) {
-        double logit = attention.logit(batch, row, slot, position, Biases.slope(bias, head));
+        double logit = attention.logit(slot, position, Biases.slope(bias, head));
         double log = Math.min(0, logit - lse.getFloat(index));
         double probability = logit == Double.NEGATIVE_INFINITY ? 0 : Math.exp(log);
         p[i * length + slot] = probability;
