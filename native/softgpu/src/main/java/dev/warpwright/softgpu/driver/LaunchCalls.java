@@ -155,6 +155,7 @@ final class LaunchCalls {
       case OUT_OF_BOUNDS, USE_AFTER_FREE, READ_ONLY -> CudaResult.ILLEGAL_ADDRESS;
       case MISALIGNED -> CudaResult.MISALIGNED_ADDRESS;
       case ASSERT -> CudaResult.ASSERT;
+      case STACK_OVERFLOW -> CudaResult.HARDWARE_STACK_ERROR;
       case BUDGET, DEADLOCK -> CudaResult.LAUNCH_TIMEOUT;
       case UNINITIALISED, RACE, ASYNC_NOT_WAITED, DIVERGENT_BARRIER, INACTIVE_LANE, TRAP ->
           CudaResult.LAUNCH_FAILED;

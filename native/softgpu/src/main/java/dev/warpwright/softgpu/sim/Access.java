@@ -51,7 +51,7 @@ final class Access {
     } else if (symbol.space() != space) {
       throw form.refuse("a variable in " + symbol.space() + " memory");
     }
-    if (symbol.variable() != null) {
+    if (!symbol.isFixed()) {
       return new Access(actual, bytes, form.code.addressOf(symbol, 0), true, operand.offset());
     }
     return new Access(actual, bytes, -1, false, symbol.address() + operand.offset());

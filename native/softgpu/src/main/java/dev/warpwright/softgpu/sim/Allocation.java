@@ -78,6 +78,23 @@ public final class Allocation {
     initialised[offset >> 3] |= (byte) (1 << (offset & 7));
   }
 
+  /** Bytes that nobody wrote, from here on. */
+  void forget(int offset, int count) {
+    for (int i = offset; i < offset + count; i++) {
+      initialised[i >> 3] &= (byte) ~(1 << (i & 7));
+    }
+  }
+
+  /** Copies bytes; those that nobody wrote stay so. */
+  void copy(int from, int to, int count) {
+    System.arraycopy(data, from, data, to, count);
+    for (int i = 0; i < count; i++) {
+      if ((initialised[(from + i) >> 3] >> ((from + i) & 7) & 1) != 0) {
+        mark(to + i);
+      }
+    }
+  }
+
   /** Offset of the first byte of the range that nobody wrote, or -1. */
   long firstUninitialised(long offset, long count) {
     for (long i = offset; i < offset + count; i++) {

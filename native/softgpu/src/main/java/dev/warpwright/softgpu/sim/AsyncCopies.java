@@ -8,15 +8,22 @@ final class AsyncCopies {
 
   private final Warp warp;
 
+  /** Copies that each lane has started. */
+  private final int[] started = new int[Warp.LANES];
+
   /** Groups that each lane has committed. */
   private final int[] committed = new int[Warp.LANES];
 
   private int count;
   private int[] lanes = new int[64];
+  private int[] numbers = new int[64];
   private int[] groups = new int[64];
   private int[] targets = new int[64];
   private int[] sizes = new int[64];
   private byte[] data = new byte[64 * MOST];
+
+  /** Whether the race check knows of the write already. */
+  private boolean[] noted = new boolean[64];
 
   AsyncCopies(Warp warp) {
     this.warp = warp;
@@ -24,6 +31,7 @@ final class AsyncCopies {
 
   void clear() {
     count = 0;
+    Arrays.fill(started, 0);
     Arrays.fill(committed, 0);
   }
 
@@ -36,15 +44,19 @@ final class AsyncCopies {
   void start(int lane, int target, byte[] source, int from, int have, int size) {
     if (count == lanes.length) {
       lanes = Arrays.copyOf(lanes, 2 * count);
+      numbers = Arrays.copyOf(numbers, 2 * count);
       groups = Arrays.copyOf(groups, 2 * count);
       targets = Arrays.copyOf(targets, 2 * count);
       sizes = Arrays.copyOf(sizes, 2 * count);
       data = Arrays.copyOf(data, 2 * count * MOST);
+      noted = Arrays.copyOf(noted, 2 * count);
     }
     lanes[count] = lane;
+    numbers[count] = started[lane]++;
     groups[count] = committed[lane];
     targets[count] = target;
     sizes[count] = size;
+    noted[count] = false;
     Arrays.fill(data, count * MOST, (count + 1) * MOST, (byte) 0);
     System.arraycopy(source, from, data, count * MOST, have);
     count++;
@@ -68,6 +80,34 @@ final class AsyncCopies {
       boolean lands =
           (mask >>> lane & 1) != 0 && (pending < 0 || groups[i] < committed[lane] - pending);
       if (lands) {
+        write(i);
+        land(i);
+      } else {
+        move(i, kept++);
+      }
+    }
+    count = kept;
+  }
+
+  /**
+   * Hands the copies of a lane over to an mbarrier: they count as written now, but land later.
+   *
+   * @return what {@link #land(int, int)} wants
+   */
+  int handOver(int lane) {
+    for (int i = 0; i < count; i++) {
+      if (lanes[i] == lane) {
+        write(i);
+      }
+    }
+    return started[lane];
+  }
+
+  /** Lands the copies of a lane up to a number. */
+  void land(int lane, int before) {
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+      if (lanes[i] == lane && numbers[i] < before) {
         land(i);
       } else {
         move(i, kept++);
@@ -77,11 +117,15 @@ final class AsyncCopies {
   }
 
   private void land(int i) {
+    System.arraycopy(data, i * MOST, warp.block.shared.data, targets[i], sizes[i]);
+    LoadStore.markWritten(warp.block.shared, targets[i], sizes[i]);
+  }
+
+  /** Notes the write for the race check; that it was allowed was checked at the start. */
+  private void write(int i) {
     Block block = warp.block;
-    System.arraycopy(data, i * MOST, block.shared.data, targets[i], sizes[i]);
-    LoadStore.markWritten(block.shared, targets[i], sizes[i]);
-    if (block.run.checkRaces) {
-      // The write happens now; that it was allowed was checked when the copy was started.
+    if (block.run.checkRaces && !noted[i]) {
+      noted[i] = true;
       int[] offsets = block.run.unit.offsets;
       offsets[lanes[i]] = targets[i];
       block.shared.shadow.write(warp, 1 << lanes[i], offsets, sizes[i], false);
@@ -93,9 +137,11 @@ final class AsyncCopies {
       return;
     }
     lanes[to] = lanes[from];
+    numbers[to] = numbers[from];
     groups[to] = groups[from];
     targets[to] = targets[from];
     sizes[to] = sizes[from];
+    noted[to] = noted[from];
     System.arraycopy(data, from * MOST, data, to * MOST, MOST);
   }
 

@@ -15,6 +15,9 @@ final class Block {
   /** What atomics published on words of shared memory. */
   final Map<Long, Knowledge> published = new HashMap<>();
 
+  /** mbarrier objects by their place in shared memory. */
+  final Map<Integer, Mbarrier> mbarriers = new HashMap<>();
+
   private final Barrier[] barriers = new Barrier[BARRIERS];
 
   /** Linear number in the grid. */
@@ -65,6 +68,7 @@ final class Block {
     Arrays.fill(shared.data, (byte) 0xcd);
     shared.shadow.begin(Run.nextGeneration());
     published.clear();
+    mbarriers.clear();
     Arrays.fill(barriers, null);
     for (Warp warp : warps) {
       warp.start();
@@ -136,11 +140,11 @@ final class Block {
    * A warp arrives at a barrier.
    *
    * @param lanes those that arrive
+   * @param values of these, the ones whose predicate holds
    */
-  void arrive(Warp warp, Instr instr, int lanes) {
+  void arrive(Warp warp, Instr instr, int id, int lanes, int values) {
     Instr.BarrierOperands operands = instr.barrier;
     int lane = Integer.numberOfTrailingZeros(lanes);
-    int id = warp.r[operands.id() + lane];
     if (id < 0 || id >= BARRIERS) {
       throw warp.faultAt(SimFault.Kind.DIVERGENT_BARRIER, lane, 0, "there is no barrier " + id);
     }
@@ -180,8 +184,6 @@ final class Block {
     barrier.line = instr.line;
     barrier.source = instr.source;
     if (!operands.reduction().isEmpty()) {
-      int p = warp.p[operands.predicate()];
-      int values = (operands.negatedPredicate() ? ~p : p) & lanes;
       barrier.count += Integer.bitCount(values);
       barrier.and &= values == lanes;
       barrier.or |= values != 0;

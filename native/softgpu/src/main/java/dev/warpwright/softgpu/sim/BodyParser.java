@@ -118,7 +118,12 @@ final class BodyParser {
     }
     String opcode = in.next();
     if (guard == null && in.accept(":")) {
-      found.add(new Statement.Label(opcode));
+      found.add(
+          switch (in.peek()) {
+            case ".branchtargets" -> targets(opcode);
+            case ".callprototype" -> prototype(opcode);
+            default -> new Statement.Label(opcode);
+          });
       return;
     }
     List<Operand> operands = new ArrayList<>();
@@ -133,6 +138,38 @@ final class BodyParser {
       text.append(i == 0 ? " " : ", ").append(show(operands.get(i)));
     }
     found.add(new Instruction(line, source, guard, negated, opcode, operands, text.toString()));
+  }
+
+  private Statement targets(String name) {
+    in.next();
+    List<String> labels = new ArrayList<>();
+    do {
+      labels.add(in.next());
+    } while (in.accept(","));
+    in.expect(";");
+    return new Statement.Targets(name, labels);
+  }
+
+  /** {@code (results) _ (parameters)}. */
+  private Statement prototype(String name) {
+    in.next();
+    List<Statement.Variable> results = variables();
+    in.expect("_");
+    List<Statement.Variable> parameters = variables();
+    in.accept(".noreturn");
+    in.expect(";");
+    return new Statement.Prototype(name, results, parameters);
+  }
+
+  private List<Statement.Variable> variables() {
+    List<Statement.Variable> list = new ArrayList<>();
+    if (in.accept("(")) {
+      while (!in.accept(")")) {
+        list.add(variable.get());
+        in.accept(",");
+      }
+    }
+    return list;
   }
 
   private Operand operand() {

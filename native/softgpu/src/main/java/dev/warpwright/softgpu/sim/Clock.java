@@ -41,6 +41,21 @@ final class Clock {
     return lanes != null && lanes[a * Warp.LANES + b] > at;
   }
 
+  /** Lane a learns what lane b did before a tick. */
+  void learnLane(int a, int b, int before) {
+    int[] known = lanes();
+    known[a * Warp.LANES + b] = Math.max(known[a * Warp.LANES + b], before);
+  }
+
+  private int[] lanes() {
+    int[] known = lanes;
+    if (known == null) {
+      known = new int[Warp.LANES * Warp.LANES];
+      lanes = known;
+    }
+    return known;
+  }
+
   /** All live lanes meet. */
   void syncAll() {
     floor = ++tick;
@@ -52,11 +67,7 @@ final class Clock {
       syncAll();
       return;
     }
-    int[] known = lanes;
-    if (known == null) {
-      known = new int[Warp.LANES * Warp.LANES];
-      lanes = known;
-    }
+    int[] known = lanes();
     tick++;
     for (int b = 0; b < Warp.LANES; b++) {
       int latest = 0;

@@ -6,7 +6,15 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Objects;
 
-/** A decoded kernel. A register is 32 consecutive elements, one a lane. */
+/**
+ * A decoded kernel. A register is 32 consecutive elements, one a lane.
+ *
+ * @param entry its first instruction; functions with frames come before, so that lanes inside them
+ *     catch up with those that wait for them
+ * @param callees functions with frames, by address
+ * @param stackStart where frames begin in the local memory of a lane
+ * @param localBytes local memory of a lane
+ */
 @SuppressWarnings("ArrayRecordComponent")
 record Code(
     String name,
@@ -18,9 +26,12 @@ record Code(
     List<Relocation> relocations,
     NavigableMap<Integer, String> sharedNames,
     int staticShared,
+    int entry,
+    Map<Long, Callee> callees,
+    int stackStart,
     int localBytes) {
-  /** A special register and the register that holds it. */
-  record Special(String name, int slot) {}
+  /** A special register and the register that holds its values. */
+  record Special(String name, SpecialRegisters.Value values, int slot) {}
 
   /** A 64-bit register that holds the address of a variable of the module, plus an offset. */
   record Relocation(int slot, String variable, long offset) {}
@@ -46,6 +57,9 @@ record Code(
         relocations,
         sharedNames,
         staticShared,
+        entry,
+        callees,
+        stackStart,
         localBytes);
   }
 

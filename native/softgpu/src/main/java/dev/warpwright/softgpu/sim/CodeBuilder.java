@@ -11,12 +11,13 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Turns a kernel into code. Functions are expanded at each call, with registers and local variables
  * of their own: calls need no frames, and lanes that diverge inside one are treated like any
- * others.
+ * others. Only those that {@link CallGraph} finds are called.
  */
 final class CodeBuilder {
   /** A register: class, first element and width in bits (1 for a predicate). */
@@ -26,62 +27,124 @@ final class CodeBuilder {
    * What a name stands for in an address or a mov.
    *
    * @param variable of the module: its address is known when the module has its memory
+   * @param frame in which it lies: its address is known when the function is called
    */
-  record Symbol(Space space, long address, @Nullable String variable) {}
+  record Symbol(Space space, long address, @Nullable String variable, @Nullable Callee frame) {
+    Symbol(Space space, long address) {
+      this(space, address, null, null);
+    }
+
+    /** Whether the address is known now. */
+    boolean isFixed() {
+      return variable == null && frame == null;
+    }
+  }
 
   /** A function being expanded. */
   private static final class Frame {
-    final Function function;
     final Map<String, Integer> labels = new HashMap<>();
-    final Map<Instr, String> jumps = new LinkedHashMap<>();
+    final List<Jump> jumps = new ArrayList<>();
     final Deque<Map<String, Object>> scopes = new ArrayDeque<>();
 
-    Frame(Function function) {
-      this.function = function;
+    Frame() {
       scopes.push(new HashMap<>());
     }
   }
 
+  /** A use of a label, which may come later. */
+  private record Jump(String label, int line, IntConsumer target) {}
+
   private static final String END = "\0end";
+
+  /** Bytes for the frames of a thread. */
+  private static final int STACK = 16 << 10;
 
   final ModuleText module;
   private final List<Instr> instructions = new ArrayList<>();
   private final Deque<Frame> frames = new ArrayDeque<>();
   private final Registers registers = new Registers();
   private final SharedLayout shared;
+  private final Map<String, Callee> callees = new LinkedHashMap<>();
   private int localBytes;
 
-  private CodeBuilder(ModuleText module, Function kernel) {
+  /** The function with a frame whose code is being made, or null in the kernel. */
+  private @Nullable Callee inside;
+
+  private CodeBuilder(ModuleText module, Function kernel, List<Function> framed) {
     this.module = module;
-    shared = new SharedLayout(module, kernel);
+    shared = new SharedLayout(module, kernel, framed);
+    framed.forEach(function -> callees.put(function.name(), new Callee(function)));
   }
 
-  static Code build(ModuleText module, Function kernel) {
-    CodeBuilder builder = new CodeBuilder(module, kernel);
+  /**
+   * Builds the code of a kernel.
+   *
+   * @param framed functions that are called, not expanded
+   */
+  static Code build(ModuleText module, Function kernel, List<Function> framed) {
+    CodeBuilder builder = new CodeBuilder(module, kernel, framed);
     Map<String, Object> parameters = new HashMap<>();
     int offset = 0;
     for (Variable parameter : kernel.parameters()) {
       offset = align(offset, parameter.align());
-      parameters.put(parameter.name(), new Symbol(Space.PARAM, offset, null));
+      parameters.put(parameter.name(), new Symbol(Space.PARAM, offset));
       offset += (int) parameter.bytes();
     }
+    builder.callees.values().forEach(builder::build);
+    int start = builder.instructions.size();
     builder.expand(kernel, parameters);
+    exit(builder.end(kernel));
+    return builder.finish(kernel.name(), start);
+  }
+
+  private void build(Callee callee) {
+    inside = callee;
+    callee.start = instructions.size();
+    int narrow = registers.narrow();
+    int wide = registers.wide();
+    int predicates = registers.predicates();
+    Map<String, Object> variables = new HashMap<>();
+    Function function = callee.function;
+    for (int i = 0; i < callee.parameters.length; i++) {
+      variables.put(
+          function.parameters().get(i).name(),
+          new Symbol(Space.LOCAL, callee.parameters[i], null, callee));
+    }
+    for (int i = 0; i < callee.results.length; i++) {
+      variables.put(
+          function.results().get(i).name(),
+          new Symbol(Space.LOCAL, callee.results[i], null, callee));
+    }
+    expand(function, variables);
+    leave(end(function));
+    callee.narrow = new Callee.Range(narrow, registers.narrow());
+    callee.wide = new Callee.Range(wide, registers.wide());
+    callee.predicates = new Callee.Range(predicates, registers.predicates());
+    inside = null;
+  }
+
+  /** Adds an instruction behind the last one of a function. */
+  private Instr end(Function function) {
     Instr end = new Instr();
-    end.kind = Kind.EXIT;
-    end.line = kernel.line();
-    end.text = "end of " + kernel.name();
-    builder.instructions.add(end);
-    return builder.finish(kernel.name());
+    end.line = function.line();
+    end.text = "end of " + function.name();
+    instructions.add(end);
+    return end;
   }
 
   static int align(int offset, int to) {
     return (offset + to - 1) / to * to;
   }
 
-  private Code finish(String name) {
+  private Code finish(String name, int start) {
     for (int i = 0; i < instructions.size(); i++) {
       instructions.get(i).index = i;
     }
+    Map<Long, Callee> byAddress = new HashMap<>();
+    callees.forEach(
+        (function, callee) -> byAddress.put(module.addresses().get(function), callee));
+    // Lanes' parts follow each other and stay aligned.
+    int stackStart = align(localBytes, 16);
     return new Code(
         name,
         instructions.toArray(new Instr[0]),
@@ -92,17 +155,15 @@ final class CodeBuilder {
         registers.relocations(),
         shared.names(),
         shared.bytes(),
-        // Lanes' parts follow each other and stay aligned.
-        align(localBytes, 16));
+        start,
+        byAddress,
+        stackStart,
+        stackStart + (callees.isEmpty() ? 0 : STACK));
   }
 
-  private void expand(Function function, Map<String, Object> parameters) {
-    for (Frame frame : frames) {
-      if (frame.function == function) {
-        throw module.error(function.line(), "recursive call of " + function.name());
-      }
-    }
-    Frame frame = new Frame(function);
+  /** Adds the instructions of a function here. */
+  void expand(Function function, Map<String, Object> parameters) {
+    Frame frame = new Frame();
     frame.scopes.element().putAll(parameters);
     frames.push(frame);
     List<Statement> body = function.body();
@@ -113,14 +174,13 @@ final class CodeBuilder {
       translate(frame, statement);
     }
     frame.labels.put(END, instructions.size());
-    frame.jumps.forEach(
-        (instr, label) -> {
-          Integer target = frame.labels.get(label);
-          if (target == null) {
-            throw module.error(instr.line, "unknown label " + label);
-          }
-          instr.target = target;
-        });
+    for (Jump jump : frame.jumps) {
+      Integer target = frame.labels.get(jump.label);
+      if (target == null) {
+        throw module.error(jump.line, "unknown label " + jump.label);
+      }
+      jump.target.accept(target);
+    }
     frames.pop();
   }
 
@@ -129,6 +189,8 @@ final class CodeBuilder {
       case Statement.Open o -> frame.scopes.push(new HashMap<>());
       case Statement.Close c -> frame.scopes.pop();
       case Statement.Label label -> frame.labels.put(label.name(), instructions.size());
+      case Statement.Targets t -> frame.scopes.element().put(t.name(), t);
+      case Statement.Prototype p -> frame.scopes.element().put(p.name(), p);
       case Statement.Registers r -> {
         Map<String, Object> scope = frame.scopes.element();
         if (r.count() < 0) {
@@ -147,9 +209,14 @@ final class CodeBuilder {
     if (variable.space().equals("shared")) {
       return;
     }
-    localBytes = align(localBytes, variable.align());
-    frame.scopes.element().put(variable.name(), new Symbol(Space.LOCAL, localBytes, null));
-    localBytes += (int) variable.bytes();
+    int offset;
+    if (inside == null) {
+      offset = align(localBytes, variable.align());
+      localBytes = offset + (int) variable.bytes();
+    } else {
+      offset = inside.place(variable);
+    }
+    frame.scopes.element().put(variable.name(), new Symbol(Space.LOCAL, offset, null, inside));
   }
 
   private void instruction(Frame frame, Instruction text) {
@@ -167,18 +234,20 @@ final class CodeBuilder {
         form.take("uni");
         jump(frame, instr, form.name(0));
       }
+      case "brx" -> branch(frame, form);
       case "ret" -> {
         form.take("uni");
-        if (frames.size() == 1) {
-          exit(instr);
-        } else {
+        if (frames.size() > 1) {
           jump(frame, instr, END);
+        } else if (inside != null) {
+          leave(instr);
+        } else {
+          exit(instr);
         }
       }
       case "exit" -> exit(instr);
       case "call" -> {
-        form.take("uni");
-        call(form);
+        Calls.decode(form);
         form.finish();
         return;
       }
@@ -196,60 +265,57 @@ final class CodeBuilder {
   private static void jump(Frame frame, Instr instr, String label) {
     instr.kind = Kind.BRANCH;
     instr.group = Instr.Group.CONTROL;
-    frame.jumps.put(instr, label);
+    frame.jumps.add(new Jump(label, instr.line, target -> instr.target = target));
   }
 
-  /** A guarded call is jumped over; the callee's parameters are the caller's variables. */
-  private void call(Form form) {
-    int at = 0;
-    List<Operand> results = List.of();
-    if (form.operands.get(at) instanceof Operand.Arguments a) {
-      results = a.parts();
-      at++;
+  private static void leave(Instr instr) {
+    instr.kind = Kind.JUMP;
+    instr.group = Instr.Group.CONTROL;
+    instr.destination = (warp, lane) -> warp.calls.leave(lane);
+  }
+
+  /** brx.idx: each lane takes the label that its index chooses. */
+  private void branch(Frame frame, Form form) {
+    if (!form.take("idx")) {
+      throw form.refuse(".idx is missing");
     }
-    String name = form.name(at++);
-    List<Operand> arguments = List.of();
-    if (at < form.operands.size() && form.operands.get(at) instanceof Operand.Arguments a) {
-      arguments = a.parts();
+    form.take("uni");
+    form.needOperands(2, 2);
+    if (!(lookup(form.name(1)) instanceof Statement.Targets targets)) {
+      throw form.refuse("a list of labels is expected");
     }
-    if (at + 1 < form.operands.size()) {
-      throw form.refuse("indirect calls are not simulated");
+    int[] to = new int[targets.labels().size()];
+    for (int i = 0; i < to.length; i++) {
+      int at = i;
+      String label = targets.labels().get(i);
+      frame.jumps.add(new Jump(label, form.instr.line, target -> to[at] = target));
     }
-    if (SystemCalls.isKnown(name)) {
-      form.instr.action =
-          SystemCalls.action(
-              form,
-              name,
-              arguments.stream().map(form::symbol).toList(),
-              results.stream().map(form::symbol).toList());
-      form.instr.group = Instr.Group.CONTROL;
-      instructions.add(form.instr);
-      return;
-    }
-    Function function = module.function(name);
-    if (function == null || function.body() == null) {
-      throw form.refuse("call of " + name + ", which is not defined here");
-    }
-    if (function.parameters().size() != arguments.size()
-        || function.results().size() != results.size()) {
-      throw form.refuse("call of " + name + " with another number of arguments");
-    }
-    Map<String, Object> symbols = new HashMap<>();
-    for (int i = 0; i < arguments.size(); i++) {
-      symbols.put(function.parameters().get(i).name(), form.symbol(arguments.get(i)));
-    }
-    for (int i = 0; i < results.size(); i++) {
-      symbols.put(function.results().get(i).name(), form.symbol(results.get(i)));
-    }
-    Instr over = form.instr;
-    if (over.guard >= 0) {
-      over.kind = Kind.BRANCH;
-      over.negated = !over.negated;
-      instructions.add(over);
-    }
-    over.group = Instr.Group.CONTROL;
-    expand(function, symbols);
-    over.target = instructions.size();
+    int index = form.source(0, PtxType.U32);
+    form.instr.kind = Kind.JUMP;
+    form.instr.group = Instr.Group.CONTROL;
+    form.instr.destination =
+        (warp, lane) -> {
+          int chosen = warp.r[index + lane];
+          if (chosen < 0 || chosen >= to.length) {
+            throw warp.faultAt(
+                SimFault.Kind.OUT_OF_BOUNDS, lane, 0, "branch " + chosen + " of " + to.length);
+          }
+          return to[chosen];
+        };
+  }
+
+  void add(Instr instr) {
+    instructions.add(instr);
+  }
+
+  /** Where the next instruction comes. */
+  int here() {
+    return instructions.size();
+  }
+
+  /** The function of that name if it is called with a frame, or null. */
+  @Nullable Callee callee(String name) {
+    return callees.get(name);
   }
 
   @Nullable Object lookup(String name) {
@@ -287,7 +353,7 @@ final class CodeBuilder {
 
   /** A 64-bit register that always holds an address. */
   int addressOf(Symbol symbol, long offset) {
-    return symbol.variable() == null
+    return symbol.isFixed()
         ? wideConstant(symbol.address() + offset)
         : registers.addressOf(symbol, offset);
   }

@@ -6,8 +6,10 @@ import dev.warpwright.softgpu.sim.Statement.Variable;
 import java.lang.ref.SoftReference;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -17,10 +19,18 @@ import java.util.concurrent.ConcurrentHashMap;
  * @param target as in the text
  * @param architecture its number
  * @param variables what a module allocates, in the order of the text
+ * @param functions addresses of the functions
  * @param entries kernels, whose code does not know the addresses of the variables yet
  */
 record DecodedModule(
-    String target, int architecture, List<Variable> variables, List<Entry> entries) {
+    String target,
+    int architecture,
+    List<Variable> variables,
+    Map<String, Long> functions,
+    List<Entry> entries) {
+  /** Between the addresses of two functions. */
+  private static final int FUNCTION_BYTES = 16;
+
   private record Key(String name, String text) {}
 
   private static final Map<Key, SoftReference<DecodedModule>> KEPT = new ConcurrentHashMap<>();
@@ -59,27 +69,40 @@ record DecodedModule(
             name, variable.line(), variable.name() + " is not defined in this module");
       } else {
         Space space = variable.space().equals("const") ? Space.CONST : Space.GLOBAL;
-        globals.put(variable.name(), new Symbol(space, 0, variable.name()));
+        globals.put(variable.name(), new Symbol(space, 0, variable.name(), null));
         variables.add(variable);
       }
     }
+    Set<String> pointedAt = new HashSet<>();
     for (Variable variable : variables) {
+      pointedAt.addAll(variable.pointers().values());
       for (String other : variable.pointers().values()) {
-        if (!globals.containsKey(other)) {
+        if (!globals.containsKey(other) && !parsed.functions.containsKey(other)) {
           throw new PtxException(
               name, variable.line(), variable.name() + " holds the address of " + other);
         }
       }
     }
-    ModuleText text = new ModuleText(name, architecture, parsed.functions, shared, globals);
+    Map<String, Long> addresses = new HashMap<>();
+    for (String function : parsed.functions.keySet()) {
+      addresses.put(function, Space.CODE_WINDOW + (long) addresses.size() * FUNCTION_BYTES);
+    }
+    ModuleText text =
+        new ModuleText(
+            name, architecture, parsed.functions, shared, globals, addresses, pointedAt);
+    CallGraph calls = new CallGraph(text);
     List<Entry> entries = new ArrayList<>();
     for (Function function : parsed.functions.values()) {
       if (function.entry()) {
-        entries.add(entry(function, CodeBuilder.build(text, function)));
+        entries.add(entry(function, CodeBuilder.build(text, function, calls.framed(function))));
       }
     }
     return new DecodedModule(
-        parsed.target, architecture, List.copyOf(variables), List.copyOf(entries));
+        parsed.target,
+        architecture,
+        List.copyOf(variables),
+        Map.copyOf(addresses),
+        List.copyOf(entries));
   }
 
   private static Entry entry(Function function, Code code) {

@@ -18,6 +18,7 @@ final class Decoder {
     CompareInstructions.register(BY_NAME);
     WarpInstructions.register(BY_NAME);
     SyncInstructions.register(BY_NAME);
+    MbarrierInstructions.register(BY_NAME);
     BY_NAME.put("cvt", Conversions::decode);
     BY_NAME.put("ld", LoadStore::load);
     BY_NAME.put("ldu", LoadStore::load);

@@ -33,7 +33,7 @@ final class FloatFunctions {
       throw form.refuse("." + "approx is missing");
     }
     if (type != PtxType.F32 && type != PtxType.F64) {
-      HalfArithmetic.unary(form, type);
+      HalfArithmetic.unary(form, type, flush);
       return;
     }
     int d = form.target(0, type);
@@ -43,7 +43,7 @@ final class FloatFunctions {
           switch (form.base) {
             case "rcp" -> approximate ? x -> top(1 / top(x)) : x -> Exact.divide(1, x, r);
             case "sqrt" -> x -> Exact.root(x, r);
-            case "rsqrt" -> x -> top(1 / Math.sqrt(top(x)));
+            case "rsqrt" -> flush ? x -> top(1 / Math.sqrt(top(x))) : x -> 1 / Math.sqrt(x);
             default -> throw form.refuse("type .f64 is not for " + form.base);
           };
       form.instr.action =
@@ -64,9 +64,14 @@ final class FloatFunctions {
                 : x -> FloatInstructions.bits(op.apply(Float.intBitsToFloat(x))));
   }
 
-  /** The upper 32 bits: what the approximate f64 instructions read and write. */
+  /**
+   * The upper 32 bits: what the approximate f64 instructions read and write; subnormal numbers are
+   * zero to them.
+   */
   private static double top(double x) {
-    return Double.longBitsToDouble(Double.doubleToRawLongBits(x) & 0xffffffff00000000L);
+    return Math.abs(x) < Double.MIN_NORMAL
+        ? Math.copySign(0.0, x)
+        : Double.longBitsToDouble(Double.doubleToRawLongBits(x) & 0xffffffff00000000L);
   }
 
   /** Approximate functions are computed in double and rounded once. */

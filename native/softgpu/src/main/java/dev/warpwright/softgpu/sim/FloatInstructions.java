@@ -64,9 +64,10 @@ final class FloatInstructions {
       return;
     }
     boolean minimum = form.base.equals("min") || form.base.equals("max");
-    boolean approximate =
-        form.base.equals("div") && form.takeAny("approx", "full") != null && type == PtxType.F32;
-    Rounding rounding = minimum || approximate ? Rounding.RN : rounding(form);
+    boolean divides = form.base.equals("div") && type == PtxType.F32;
+    boolean approximate = divides && form.take("approx");
+    boolean inexact = approximate || (divides && form.take("full"));
+    Rounding rounding = minimum || inexact ? Rounding.RN : rounding(form);
     boolean propagate = minimum && form.take("NaN");
     boolean flush = type == PtxType.F32 && form.take("ftz");
     boolean saturate = type == PtxType.F32 && !minimum && form.take("sat");
@@ -86,7 +87,20 @@ final class FloatInstructions {
       return;
     }
     form.instr.action =
-        Lanes.int2(d, a, b, wrap(floats(form, rounding, propagate), flush, saturate));
+        Lanes.int2(
+            d,
+            a,
+            b,
+            wrap(
+                approximate ? FloatInstructions::divide : floats(form, rounding, propagate),
+                flush,
+                saturate));
+  }
+
+  /** div.approx multiplies with the reciprocal, which is 0 for the largest divisors. */
+  private static float divide(float x, float y) {
+    boolean vanishes = Math.abs(y) > 0x1p126f && Float.isFinite(y);
+    return vanishes ? x * Math.copySign(0f, y) : x / y;
   }
 
   private static IntBinaryOperator wrap(Float2 op, boolean flush, boolean saturate) {

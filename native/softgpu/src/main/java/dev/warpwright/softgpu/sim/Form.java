@@ -126,6 +126,13 @@ final class Form {
     throw refuse("a variable is expected");
   }
 
+  /** The variables that a call passes. */
+  List<Access> variables(List<Operand> names) {
+    return names.stream()
+        .map(name -> Access.of(this, new Operand.Address(name, 0), Space.LOCAL, 1))
+        .toList();
+  }
+
   @Nullable Register register(Operand operand) {
     return operand instanceof Operand.Name name && code.lookup(name.text()) instanceof Register r
         ? r
@@ -177,6 +184,10 @@ final class Form {
       if (found instanceof Symbol s) {
         return address(s, 0, isWide);
       }
+      Long function = code.module.addresses().get(name.text());
+      if (function != null && isWide) {
+        return code.wideConstant(function);
+      }
       throw refuse("unknown name " + name.text());
     }
     if (operand instanceof Operand.Address sum
@@ -191,8 +202,8 @@ final class Form {
     if (isWide) {
       return code.addressOf(symbol, offset);
     }
-    if (symbol.variable() != null) {
-      throw refuse("the address of " + symbol.variable() + " has 64 bits");
+    if (!symbol.isFixed()) {
+      throw refuse("an address of 64 bits");
     }
     return code.constant((int) (symbol.address() + offset));
   }

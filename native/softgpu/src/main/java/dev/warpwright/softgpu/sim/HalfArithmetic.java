@@ -141,13 +141,21 @@ final class HalfArithmetic {
                 : half);
   }
 
-  static void unary(Form form, PtxType type) {
+  static void unary(Form form, PtxType type, boolean flush) {
     boolean brain = isBrain(form, type);
     if (!form.base.equals("ex2") && !form.base.equals("tanh")) {
       throw form.refuse("type ." + type.text + " is not for " + form.base);
     }
+    if (brain) {
+      form.needArchitecture(90);
+    }
     FloatFunctions.Float1 function = FloatFunctions.function(form, Rounding.RN);
-    IntUnaryOperator half = x -> code(function.apply(value(x & 0xffff, brain)), brain);
+    int normal = brain ? 0x7f80 : 0x7c00;
+    IntUnaryOperator half =
+        x -> {
+          int code = code(function.apply(value(x & 0xffff, brain)), brain);
+          return flush && (code & normal) == 0 ? code & 0x8000 : code;
+        };
     form.instr.action =
         Lanes.int1(
             form.target(0, type),

@@ -8,10 +8,18 @@ final class Instr {
     void run(Warp warp, int mask);
   }
 
+  /** Where a lane goes on. */
+  @FunctionalInterface
+  interface Destination {
+    int of(Warp warp, int lane);
+  }
+
   /** How the warp's loop treats it. */
   enum Kind {
     PLAIN,
     BRANCH,
+    /** Sends each lane where its {@link Destination} says. */
+    JUMP,
     EXIT,
     /** Waits for the lanes that a mask names. */
     WARP_SYNC,
@@ -51,6 +59,9 @@ final class Instr {
   /** Of a branch. */
   int target;
 
+  /** Of a jump. */
+  Destination destination = (warp, lane) -> 0;
+
   /** Register that holds the member mask of a warp-wide instruction. */
   int memberMask;
 
@@ -86,6 +97,12 @@ final class Instr {
       String reduction,
       int predicate,
       boolean negatedPredicate) {
+    /** Lanes whose predicate holds. */
+    int values(Warp warp) {
+      int p = warp.p[predicate];
+      return reduction.isEmpty() ? 0 : negatedPredicate ? ~p : p;
+    }
+
     static final BarrierOperands NONE = new BarrierOperands(0, -1, true, true, "", 0, false);
   }
 }

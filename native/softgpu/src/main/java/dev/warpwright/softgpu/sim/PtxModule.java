@@ -36,7 +36,7 @@ public final class PtxModule {
     PtxModule module = new PtxModule(memory);
     try {
       decoded.variables().forEach(module::place);
-      decoded.variables().forEach(module::point);
+      decoded.variables().forEach(variable -> module.point(variable, decoded.functions()));
     } catch (RuntimeException e) {
       module.unload();
       throw e;
@@ -59,13 +59,15 @@ public final class PtxModule {
     }
   }
 
-  /** Writes the addresses of other variables that a variable holds. */
-  private void point(Variable variable) {
+  /** Writes the addresses of other variables and of functions that a variable holds. */
+  private void point(Variable variable, Map<String, Long> functions) {
     variable
         .pointers()
         .forEach(
             (offset, other) -> {
-              Long to = Objects.requireNonNull(variables.get(other), other);
+              Long to =
+                  Objects.requireNonNull(
+                      variables.getOrDefault(other, functions.get(other)), other);
               Long at = Objects.requireNonNull(variables.get(variable.name()));
               memory.copyIn(at + offset, MemorySegment.ofArray(new long[] {to}));
             });

@@ -187,14 +187,12 @@ final class PtxParser {
         depth++;
       } else if (in.accept("}")) {
         depth--;
-      } else if (in.accept("generic")) {
-        in.expect("(");
+      } else if (isName(in.peek())) {
         if (type.bytes != Long.BYTES) {
           throw in.error("an address in ." + type.text);
         }
-        pointers.put(at, in.next());
+        pointers.put(at, address());
         at += type.bytes;
-        in.expect(")");
       } else if (!in.accept(",")) {
         long bits = in.literal().bits();
         for (int b = 0; b < type.bytes; b++) {
@@ -203,5 +201,20 @@ final class PtxParser {
       }
     } while (depth > 0);
     return data;
+  }
+
+  private static boolean isName(String word) {
+    return Character.isJavaIdentifierStart(word.charAt(0));
+  }
+
+  /** A function or variable, whose address may be generic. */
+  private String address() {
+    String name = in.next();
+    if (name.equals("generic")) {
+      in.expect("(");
+      name = in.next();
+      in.expect(")");
+    }
+    return name;
   }
 }

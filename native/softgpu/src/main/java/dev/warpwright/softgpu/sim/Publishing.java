@@ -14,13 +14,18 @@ final class Publishing {
   }
 
   static void release(Warp warp, MemoryUnit unit, Space where) {
-    Clock clock = warp.clock;
-    if (!warp.block.run.checkRaces || clock.blockFence == 0) {
+    if (!warp.block.run.checkRaces || warp.clock.blockFence == 0) {
       return;
     }
-    Knowledge word =
+    release(
+        warp,
         words(warp, where)
-            .computeIfAbsent(unit.allocation.address() + unit.at, a -> new Knowledge());
+            .computeIfAbsent(unit.allocation.address() + unit.at, a -> new Knowledge()));
+  }
+
+  /** Publishes what came before the last fence. */
+  static void release(Warp warp, Knowledge word) {
+    Clock clock = warp.clock;
     int index = warp.block.index;
     if (clock.deviceFence > 0) {
       word.join(index, clock.published(true));
@@ -36,9 +41,13 @@ final class Publishing {
       return;
     }
     Knowledge word = words.get(unit.allocation.address() + unit.at);
-    if (word == null) {
-      return;
+    if (word != null) {
+      acquire(warp, word);
     }
+  }
+
+  /** Learns what was published. */
+  static void acquire(Warp warp, Knowledge word) {
     int[] own = word.of(~warp.block.index);
     if (own != null) {
       warp.clock.learn(own);

@@ -53,20 +53,26 @@ final class Registers {
         new Sum(symbol, offset),
         sum -> {
           int slot = nextWide();
-          relocations.add(new Code.Relocation(slot, String.valueOf(symbol.variable()), offset));
+          Callee frame = symbol.frame();
+          if (frame != null) {
+            frame.add(new Callee.Place(slot, symbol.address() + offset));
+          } else {
+            relocations.add(new Code.Relocation(slot, String.valueOf(symbol.variable()), offset));
+          }
           return slot;
         });
   }
 
   int special(String name) {
-    if (!SpecialRegisters.isKnown(name)) {
+    SpecialRegisters.Value values = SpecialRegisters.values(name);
+    if (values == null) {
       return -1;
     }
     return specialSlots.computeIfAbsent(
         name,
         n -> {
           int slot = scratch();
-          specials.add(new Code.Special(n, slot));
+          specials.add(new Code.Special(n, values, slot));
           return slot;
         });
   }
@@ -85,6 +91,14 @@ final class Registers {
 
   int predicates() {
     return predicates;
+  }
+
+  int narrow() {
+    return narrow;
+  }
+
+  int wide() {
+    return wide;
   }
 
   List<Code.Special> specials() {

@@ -6,6 +6,7 @@ import dev.warpwright.softgpu.sim.Statement.Instruction;
 import dev.warpwright.softgpu.sim.Statement.Variable;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
@@ -22,9 +23,11 @@ final class SharedLayout {
   private final int dynamicBase;
   private int bytes;
 
-  SharedLayout(ModuleText module, Function kernel) {
+  SharedLayout(ModuleText module, Function kernel, List<Function> framed) {
     this.module = module;
-    place(kernel, new HashSet<>());
+    Set<String> seen = new HashSet<>();
+    place(kernel, seen);
+    framed.forEach(function -> place(function, seen));
     dynamicBase = CodeBuilder.align(bytes, DYNAMIC_ALIGNMENT);
   }
 
@@ -63,7 +66,7 @@ final class SharedLayout {
       return;
     }
     bytes = CodeBuilder.align(bytes, Math.max(variable.align(), 1));
-    symbols.put(variable.name(), new Symbol(Space.SHARED, bytes, null));
+    symbols.put(variable.name(), new Symbol(Space.SHARED, bytes));
     names.put(bytes, variable.name());
     bytes += (int) variable.bytes();
   }
@@ -76,7 +79,7 @@ final class SharedLayout {
     }
     names.putIfAbsent(dynamicBase, "dynamic " + name);
     bytes = dynamicBase;
-    return new Symbol(Space.SHARED, dynamicBase, null);
+    return new Symbol(Space.SHARED, dynamicBase);
   }
 
   NavigableMap<Integer, String> names() {

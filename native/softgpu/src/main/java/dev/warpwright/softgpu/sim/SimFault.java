@@ -32,6 +32,8 @@ public final class SimFault extends RuntimeException {
     INACTIVE_LANE,
     /** Threads that wait for each other for ever. */
     DEADLOCK,
+    /** Calls nested deeper than the stack of a thread. */
+    STACK_OVERFLOW,
     /** More instructions than the budget allows. */
     BUDGET,
     /** A trap instruction. */

@@ -15,5 +15,8 @@ enum Space {
   /** Generic address of the first byte of local memory. */
   static final long LOCAL_WINDOW = 1L << 57;
 
+  /** Addresses of functions are above it; no memory is there. */
+  static final long CODE_WINDOW = 1L << 58;
+
   static final long WINDOW_BYTES = 1L << 32;
 }

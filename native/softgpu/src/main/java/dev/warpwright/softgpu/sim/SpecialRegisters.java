@@ -1,43 +1,55 @@
 package dev.warpwright.softgpu.sim;
 
-import java.util.Set;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** Special registers that keep their value while a warp runs. */
 final class SpecialRegisters {
-  private static final Set<String> KNOWN =
-      Set.of(
-          "%tid.x",
-          "%tid.y",
-          "%tid.z",
-          "%ntid.x",
-          "%ntid.y",
-          "%ntid.z",
-          "%ctaid.x",
-          "%ctaid.y",
-          "%ctaid.z",
-          "%nctaid.x",
-          "%nctaid.y",
-          "%nctaid.z",
-          "%laneid",
-          "%warpid",
-          "%nwarpid",
-          "%smid",
-          "%nsmid",
-          "%lanemask_eq",
-          "%lanemask_lt",
-          "%lanemask_le",
-          "%lanemask_gt",
-          "%lanemask_ge",
-          "%dynamic_smem_size",
-          "%total_smem_size",
-          "WARP_SZ",
-          "%envreg1",
-          "%envreg2");
+  /** What a lane finds in a register. */
+  @FunctionalInterface
+  interface Value {
+    int of(Warp warp, Launch launch, int lane);
+  }
+
+  private static final Map<String, Value> VALUES = new HashMap<>();
+
+  static {
+    VALUES.put("%tid.x", (w, l, lane) -> thread(w, lane) % l.blockX());
+    VALUES.put("%tid.y", (w, l, lane) -> thread(w, lane) / l.blockX() % l.blockY());
+    VALUES.put("%tid.z", (w, l, lane) -> thread(w, lane) / l.blockX() / l.blockY());
+    VALUES.put("%ntid.x", (w, l, lane) -> l.blockX());
+    VALUES.put("%ntid.y", (w, l, lane) -> l.blockY());
+    VALUES.put("%ntid.z", (w, l, lane) -> l.blockZ());
+    VALUES.put("%ctaid.x", (w, l, lane) -> w.block.index % l.gridX());
+    VALUES.put("%ctaid.y", (w, l, lane) -> w.block.index / l.gridX() % l.gridY());
+    VALUES.put("%ctaid.z", (w, l, lane) -> w.block.index / l.gridX() / l.gridY());
+    VALUES.put("%nctaid.x", (w, l, lane) -> l.gridX());
+    VALUES.put("%nctaid.y", (w, l, lane) -> l.gridY());
+    VALUES.put("%nctaid.z", (w, l, lane) -> l.gridZ());
+    VALUES.put("%laneid", (w, l, lane) -> lane);
+    VALUES.put("%warpid", (w, l, lane) -> w.id);
+    VALUES.put(
+        "%nwarpid", (w, l, lane) -> profile(w).maxThreadsPerMultiprocessor() / Warp.LANES);
+    VALUES.put("%smid", (w, l, lane) -> w.block.index % profile(w).multiprocessors());
+    VALUES.put("%nsmid", (w, l, lane) -> profile(w).multiprocessors());
+    VALUES.put("%lanemask_eq", (w, l, lane) -> 1 << lane);
+    VALUES.put("%lanemask_lt", (w, l, lane) -> (1 << lane) - 1);
+    VALUES.put("%lanemask_le", (w, l, lane) -> (2 << lane) - 1);
+    VALUES.put("%lanemask_gt", (w, l, lane) -> -(2 << lane));
+    VALUES.put("%lanemask_ge", (w, l, lane) -> -(1 << lane));
+    VALUES.put("%dynamic_smem_size", (w, l, lane) -> l.dynamicShared());
+    VALUES.put("%total_smem_size", (w, l, lane) -> l.dynamicShared() + w.code.staticShared());
+    VALUES.put("WARP_SZ", (w, l, lane) -> Warp.LANES);
+    VALUES.put("%envreg1", (w, l, lane) -> (int) (w.block.run.gridWorkspace >>> 32));
+    VALUES.put("%envreg2", (w, l, lane) -> (int) w.block.run.gridWorkspace);
+  }
 
   private SpecialRegisters() {}
 
-  static boolean isKnown(String name) {
-    return KNOWN.contains(name);
+  /** The values of a register, or null if there is none of that name. */
+  static @Nullable Value values(String name) {
+    return VALUES.get(name);
   }
 
   /** Whether a kernel asks where the blocks of its grid meet. */
@@ -45,46 +57,19 @@ final class SpecialRegisters {
     return code.specials().stream().anyMatch(special -> special.name().startsWith("%envreg"));
   }
 
-  static void fill(Warp warp, Launch launch, DeviceProfile profile) {
+  static void fill(Warp warp) {
     for (Code.Special special : warp.code.specials()) {
       for (int lane = 0; lane < Warp.LANES; lane++) {
-        warp.r[special.slot() + lane] = value(special.name(), warp, lane, launch, profile);
+        warp.r[special.slot() + lane] = special.values().of(warp, warp.block.run.launch, lane);
       }
     }
   }
 
-  private static int value(String name, Warp warp, int lane, Launch launch, DeviceProfile profile) {
-    int thread = warp.id * Warp.LANES + lane;
-    int block = warp.block.index;
-    return switch (name) {
-      case "%tid.x" -> thread % launch.blockX();
-      case "%tid.y" -> thread / launch.blockX() % launch.blockY();
-      case "%tid.z" -> thread / launch.blockX() / launch.blockY();
-      case "%ntid.x" -> launch.blockX();
-      case "%ntid.y" -> launch.blockY();
-      case "%ntid.z" -> launch.blockZ();
-      case "%ctaid.x" -> block % launch.gridX();
-      case "%ctaid.y" -> block / launch.gridX() % launch.gridY();
-      case "%ctaid.z" -> block / launch.gridX() / launch.gridY();
-      case "%nctaid.x" -> launch.gridX();
-      case "%nctaid.y" -> launch.gridY();
-      case "%nctaid.z" -> launch.gridZ();
-      case "%laneid" -> lane;
-      case "%warpid" -> warp.id;
-      case "%nwarpid" -> profile.maxThreadsPerMultiprocessor() / Warp.LANES;
-      case "%smid" -> block % profile.multiprocessors();
-      case "%nsmid" -> profile.multiprocessors();
-      case "%lanemask_eq" -> 1 << lane;
-      case "%lanemask_lt" -> (1 << lane) - 1;
-      case "%lanemask_le" -> (2 << lane) - 1;
-      case "%lanemask_gt" -> -(2 << lane);
-      case "%lanemask_ge" -> -(1 << lane);
-      case "%dynamic_smem_size" -> launch.dynamicShared();
-      case "%total_smem_size" -> launch.dynamicShared() + warp.code.staticShared();
-      case "WARP_SZ" -> Warp.LANES;
-      case "%envreg1" -> (int) (warp.block.run.gridWorkspace >>> 32);
-      case "%envreg2" -> (int) warp.block.run.gridWorkspace;
-      default -> throw new IllegalStateException(name);
-    };
+  private static int thread(Warp warp, int lane) {
+    return warp.id * Warp.LANES + lane;
+  }
+
+  private static DeviceProfile profile(Warp warp) {
+    return warp.block.run.profile;
   }
 }

@@ -9,6 +9,13 @@ sealed interface Statement {
   /** A jump target. */
   record Label(String name) implements Statement {}
 
+  /** Labels that an indexed branch chooses from. */
+  record Targets(String name, List<String> labels) implements Statement {}
+
+  /** What an indirect call passes and gets back. */
+  record Prototype(String name, List<Variable> results, List<Variable> parameters)
+      implements Statement {}
+
   /** Registers: one, or {@code count} numbered ones. */
   record Registers(PtxType type, String name, int count, int line) implements Statement {}
 

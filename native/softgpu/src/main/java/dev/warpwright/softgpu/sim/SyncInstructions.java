@@ -96,6 +96,10 @@ final class SyncInstructions {
     if (!form.take("async")) {
       throw form.refuse(".async is missing");
     }
+    if (form.take("mbarrier")) {
+      MbarrierInstructions.arriveAfterCopies(form);
+      return;
+    }
     form.instr.group = Instr.Group.MEMORY;
     if (form.take("commit_group")) {
       form.instr.action = (w, m) -> w.copies.commit(m);

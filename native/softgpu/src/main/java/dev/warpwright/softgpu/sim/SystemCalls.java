@@ -1,6 +1,5 @@
 package dev.warpwright.softgpu.sim;
 
-import dev.warpwright.softgpu.sim.CodeBuilder.Symbol;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
@@ -16,7 +15,7 @@ final class SystemCalls {
     return name.equals(PRINT) || name.equals(ASSERT);
   }
 
-  static Instr.Action action(Form form, String name, List<Symbol> arguments, List<Symbol> results) {
+  static Instr.Action action(Form form, String name, List<Access> arguments, List<Access> results) {
     boolean prints = name.equals(PRINT);
     if (arguments.size() != (prints ? 2 : 5) || results.size() != (prints ? 1 : 0)) {
       throw form.refuse("call of " + name + " with another number of arguments");
@@ -26,7 +25,7 @@ final class SystemCalls {
         : (warp, mask) -> fail(warp, Integer.numberOfTrailingZeros(mask), arguments);
   }
 
-  private static void print(Warp warp, int mask, List<Symbol> arguments, Symbol result) {
+  private static void print(Warp warp, int mask, List<Access> arguments, Access result) {
     for (int m = mask; m != 0; m &= m - 1) {
       int lane = Integer.numberOfTrailingZeros(m);
       Printf printf =
@@ -36,14 +35,14 @@ final class SystemCalls {
               (address, bytes) -> fetch(warp, lane, address, bytes),
               address -> text(warp, lane, address));
       warp.block.run.output.accept(printf.text());
-      int at = (int) result.address() + lane * warp.code.localBytes();
+      int at = place(warp, lane, result);
       LoadStore.write(warp.local.data, at, Integer.BYTES, printf.arguments());
       LoadStore.markWritten(warp.local, at, Integer.BYTES);
     }
   }
 
   /** Message, file, line, function and the size of a character. */
-  private static void fail(Warp warp, int lane, List<Symbol> arguments) {
+  private static void fail(Warp warp, int lane, List<Access> arguments) {
     throw warp.faultAt(
         SimFault.Kind.ASSERT,
         lane,
@@ -59,9 +58,12 @@ final class SystemCalls {
   }
 
   /** An argument in the parameter space of the call, which lies in local memory. */
-  private static long argument(Warp warp, int lane, Symbol place) {
-    int at = (int) place.address() + lane * warp.code.localBytes();
-    return LoadStore.read(warp.local.data, at, PtxType.B64);
+  private static long argument(Warp warp, int lane, Access variable) {
+    return LoadStore.read(warp.local.data, place(warp, lane, variable), PtxType.B64);
+  }
+
+  private static int place(Warp warp, int lane, Access variable) {
+    return (int) variable.address(warp, lane) + lane * warp.code.localBytes();
   }
 
   /** Bytes at a generic address. */

@@ -26,6 +26,7 @@ final class Warp {
 
   final Allocation local;
   final AsyncCopies copies;
+  final CallStack calls = new CallStack(this);
   Clock clock;
 
   /** The instruction being executed. */
@@ -57,19 +58,20 @@ final class Warp {
     clock = new Clock(id, block.warps.length);
     int threads = block.run.launch.threads() - id * LANES;
     existing = threads >= LANES ? -1 : (1 << threads) - 1;
-    current = code.instructions()[0];
+    current = code.instructions()[code.entry()];
   }
 
   void start() {
     System.arraycopy(code.narrow(), 0, r, 0, r.length);
     System.arraycopy(code.wide(), 0, q, 0, q.length);
     Arrays.fill(local.initialised, (byte) 0);
-    SpecialRegisters.fill(this, block.run.launch, block.run.profile);
+    SpecialRegisters.fill(this);
     clock = new Clock(id, block.warps.length);
     copies.clear();
+    calls.clear();
     live = existing;
     groups = 1;
-    pcs[0] = 0;
+    pcs[0] = code.entry();
     masks[0] = existing;
     states[0] = RUNNING;
     blockedAt = -1;
@@ -204,6 +206,10 @@ final class Warp {
         pc++;
         continue;
       }
+      if (instr.kind == Kind.JUMP) {
+        jump(group, pc, instr, active);
+        return;
+      }
       pcs[group] = pc;
       if (active != mask) {
         if (instr.kind == Kind.BRANCH) {
@@ -250,6 +256,30 @@ final class Warp {
       return;
     }
     pcs[group] = pc;
+  }
+
+  /** Sends each active lane where it goes; lanes with one destination stay together. */
+  private void jump(int group, int pc, Instr instr, int active) {
+    int[] to = block.run.lanes;
+    for (int m = active; m != 0; m &= m - 1) {
+      int lane = Integer.numberOfTrailingZeros(m);
+      to[lane] = instr.destination.of(this, lane);
+    }
+    int before = groups;
+    int stay = masks[group] & ~active;
+    remove(group, group);
+    if (stay != 0) {
+      add(pc + 1, stay);
+    }
+    for (int left = active; left != 0; ) {
+      int target = to[Integer.numberOfTrailingZeros(left)];
+      int same = Lanes.lanes(left, lane -> to[lane] == target);
+      add(target, same);
+      left &= ~same;
+    }
+    if (groups > before) {
+      block.run.counters.divergentBranches++;
+    }
   }
 
   /** No group can run: lets meeting lanes pass, brings the warp to a block barrier, or fails. */
@@ -308,6 +338,22 @@ final class Warp {
                 + other.line);
       }
     }
+    int id = r[first.barrier.id() + lane];
+    int values = 0;
+    for (int g = 0; g < groups; g++) {
+      Instr.BarrierOperands operands = code.instructions()[pcs[g]].barrier;
+      for (int m = masks[g]; m != 0; m &= m - 1) {
+        int other = Integer.numberOfTrailingZeros(m);
+        if (r[operands.id() + other] != id) {
+          throw faultAt(
+              SimFault.Kind.DIVERGENT_BARRIER,
+              other,
+              0,
+              "barrier " + r[operands.id() + other] + ", where lane " + lane + " waits at " + id);
+        }
+      }
+      values |= operands.values(this) & masks[g];
+    }
     block.run.counters.barriers++;
     if (!first.barrier.waits()) {
       for (int g = 0; g < groups; g++) {
@@ -316,7 +362,7 @@ final class Warp {
       }
       current = first;
     }
-    block.arrive(this, first, live);
+    block.arrive(this, first, id, live, values);
   }
 
   /** The block barrier is complete. */

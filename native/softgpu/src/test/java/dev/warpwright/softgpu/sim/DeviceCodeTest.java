@@ -88,6 +88,65 @@ class DeviceCodeTest {
 
   @ParameterizedTest
   @ValueSource(ints = {80, 90})
+  void recursesWithFramesOfItsOwn(int architecture) {
+    TestGpu gpu = gpu(architecture);
+    int[] x = new int[64];
+    Arrays.setAll(x, i -> i % 11);
+    long out = gpu.output(8L * x.length);
+    gpu.launch("recurse", Shape.of(1, x.length), 5, gpu.upload(x), out);
+    int[] fibonacci = {0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55};
+    int[] expected = new int[2 * x.length];
+    for (int i = 0; i < x.length; i++) {
+      expected[2 * i] = fibonacci[x[i]];
+      expected[2 * i + 1] = 1000 + x[i] * (x[i] + 1) / 2;
+    }
+    assertArrayEquals(expected, gpu.ints(out, 2 * x.length));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {80, 90})
+  void endlessRecursionFillsTheStack(int architecture) {
+    TestGpu gpu = gpu(architecture);
+    long out = gpu.output(4);
+    SimFault fault =
+        assertThrows(SimFault.class, () -> gpu.launch("overflow", Shape.of(1, 1), 0, out));
+    assertEquals(SimFault.Kind.STACK_OVERFLOW, fault.kind());
+    assertTrue(fault.getMessage().contains("endless"), fault.getMessage());
+    assertTrue(fault.site().source().contains("device_code.cu:"), fault.getMessage());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {80, 90})
+  void callsByAddress(int architecture) {
+    TestGpu gpu = gpu(architecture);
+    int[] x = new int[64];
+    Arrays.setAll(x, i -> 100 - 7 * i);
+    long out = gpu.output(4L * x.length);
+    gpu.launch("call_by_pointer", Shape.of(1, x.length), 1, gpu.upload(x), out);
+    int[] expected = new int[x.length];
+    Arrays.setAll(expected, i -> i % 3 == 0 ? x[i] + i : i % 3 == 1 ? x[i] - i : x[i] * i);
+    assertArrayEquals(expected, gpu.ints(out, x.length));
+    gpu.launch("call_virtual", Shape.of(1, x.length), 2, gpu.upload(x), out);
+    Arrays.setAll(expected, i -> (x[i] & 1) != 0 ? x[i] * x[i] : i * x[i]);
+    assertArrayEquals(expected, gpu.ints(out, x.length));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {80, 90})
+  void aCallOfNoFunctionIsFound(int architecture) {
+    TestGpu gpu = gpu(architecture);
+    long x = gpu.upload(new int[32]);
+    long out = gpu.output(4 * 32);
+    gpu.memory.fill(gpu.variable("operations") + 8, 0, 8, 1);
+    SimFault fault =
+        assertThrows(
+            SimFault.class, () -> gpu.launch("call_by_pointer", Shape.of(1, 32), 0, x, out));
+    assertEquals(SimFault.Kind.OUT_OF_BOUNDS, fault.kind());
+    assertEquals("1, 0, 0", fault.site().thread());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {80, 90})
   void theBlocksOfAGridMeet(int architecture) {
     for (int seed = 0; seed < 20; seed++) {
       TestGpu gpu = gpu(architecture);

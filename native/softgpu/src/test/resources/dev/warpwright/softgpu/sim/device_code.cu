@@ -1,4 +1,4 @@
-// What kernels call: printf, assert, functions, jump tables, the grid's barrier.
+// What kernels call: printf, assert, functions, jump tables, the grid's barrier; and a mixed load.
 #include <cassert>
 #include <cooperative_groups.h>
 #include <cstdio>
@@ -61,4 +61,91 @@ extern "C" __global__ void rotate_unordered(int* x, int* out) {
   x[i] = i;
   __syncthreads();
   out[i] = x[(i + blockDim.x) % n];
+}
+
+// Cases that are too different to be computed side by side: a jump table.
+extern "C" __global__ void dispatch(const int* x, int* out) {
+  int i = threadIdx.x;
+  switch (x[i]) {
+    case 0: atomicAdd(out + i, 7); break;
+    case 1: atomicMax(out + i, 11); break;
+    case 2: atomicOr(out + i, 5); break;
+    case 3: atomicXor(out + i, -1); break;
+    case 4: atomicExch(out + i, 4 * i); break;
+    case 5: atomicSub(out + i, 3); break;
+    case 6: atomicMin(out + i, -6); break;
+    case 7: out[i] = out[i ^ 1 ^ 1] / 2; break;
+    default: out[i] = -i;
+  }
+}
+
+__device__ __noinline__ int fibonacci(int n) {
+  return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2);
+}
+
+// Each frame has a variable that the next one writes.
+__device__ __noinline__ void collect(int n, int* sum) {
+  int mine = n;
+  if (n > 0) collect(n - 1, &mine);
+  *sum += mine;
+}
+
+extern "C" __global__ void recurse(const int* x, int* out) {
+  int i = threadIdx.x, sum = 1000;
+  collect(x[i], &sum);
+  out[2 * i] = fibonacci(x[i]);
+  out[2 * i + 1] = sum;
+}
+
+__device__ __noinline__ int endless(int n) { return n + endless(n + 1) * 3; }
+
+extern "C" __global__ void overflow(int* out) { *out = endless(1); }
+
+typedef int (*Operation)(int, int);
+__device__ __noinline__ int plus(int a, int b) { return a + b; }
+__device__ __noinline__ int minus(int a, int b) { return a - b; }
+__device__ __noinline__ int times(int a, int b) { return a * b; }
+__device__ Operation operations[] = {plus, minus, times};
+
+extern "C" __global__ void call_by_pointer(const int* x, int* out) {
+  int i = threadIdx.x;
+  out[i] = operations[i % 3](x[i], i);
+}
+
+struct Shape {
+  __device__ virtual int area(int x) const = 0;
+};
+struct Square : Shape {
+  __device__ __noinline__ int area(int x) const override { return x * x; }
+};
+struct Strip : Shape {
+  int width;
+  __device__ __noinline__ int area(int x) const override { return width * x; }
+};
+
+extern "C" __global__ void call_virtual(const int* x, int* out) {
+  int i = threadIdx.x;
+  Square square;
+  Strip strip;
+  strip.width = i;
+  const Shape* shape = x[i] & 1 ? (const Shape*)&square : &strip;
+  out[i] = shape->area(x[i]);
+}
+
+// Some of everything: what a test of many launches runs.
+extern "C" __global__ void __launch_bounds__(256) mixed(const float* x, float* out, int rounds) {
+  __shared__ float s[256];
+  int t = threadIdx.x, i = blockIdx.x * 256 + t;
+  unsigned hash = i * 2654435761u;
+  float v = x[i];
+  for (int r = 0; r < rounds; r++) {
+    hash = (hash ^ hash >> 13) * 1274126177u + r;
+    s[t] = v * 0.5f + (hash & 255) * 0.0078125f;
+    __syncthreads();
+    float other = s[(t + (hash & 63)) & 255];
+    if (hash & 64) v = fmaf(v, 0.75f, other);
+    else v -= other * 0.25f;
+    out[i] = v + x[(i + r) & 255];
+    __syncthreads();
+  }
 }
