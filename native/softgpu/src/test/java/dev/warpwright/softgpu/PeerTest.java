@@ -87,7 +87,11 @@ class PeerTest {
 
   /** Runs with two devices; the context of the first one is current. */
   private static void run(Program program) {
-    try (SoftGpu gpu = SoftGpu.open(SoftGpuOptions.on(DeviceProfile.H100, DeviceProfile.A100))) {
+    run(DeviceProfile.H100, program);
+  }
+
+  private static void run(DeviceProfile second, Program program) {
+    try (SoftGpu gpu = SoftGpu.open(SoftGpuOptions.on(DeviceProfile.H100, second))) {
       ok(cuInit(0));
       Side there = new Side(1, 42);
       Side here = new Side(0, 7);
@@ -139,6 +143,26 @@ class PeerTest {
           ok(cuCtxDisablePeerAccess(there.context));
           assertEquals(CudaResult.ILLEGAL_ADDRESS, fetch(here.memory, there.memory));
           assertEquals(SimFault.Kind.OUT_OF_BOUNDS, gpu.takeFindings().getFirst().kind());
+        });
+  }
+
+  @Test
+  void devicesOfTwoGenerationsOnlyCopy() {
+    run(
+        DeviceProfile.A100,
+        (gpu, here, there) -> {
+          int[] can = {9};
+          CUdevice first = new CUdevice();
+          CUdevice second = new CUdevice();
+          ok(cuDeviceGet(first, 0));
+          ok(cuDeviceGet(second, 1));
+          ok(cuDeviceCanAccessPeer(can, first, second));
+          assertEquals(0, can[0]);
+          assertEquals(
+              CudaResult.PEER_ACCESS_UNSUPPORTED,
+              CudaResult.of(cuCtxEnablePeerAccess(there.context, 0)));
+          ok(cuMemcpyPeer(here.memory, here.context, there.memory, there.context, BYTES));
+          assertEquals(42, here.read());
         });
   }
 

@@ -105,6 +105,44 @@ public final class CudaDevice implements Resource {
     check(JCudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");
   }
 
+  /** Whether kernels of this device can be allowed to use another one's memory. */
+  public boolean canAccess(CudaDevice peer) {
+    makeCurrent();
+    int[] can = new int[1];
+    check(JCudaDriver.cuDeviceCanAccessPeer(can, device, peer.device), "cuDeviceCanAccessPeer");
+    return can[0] != 0;
+  }
+
+  /**
+   * Lets kernels of this device use the memory of another one, what it allocates later included,
+   * until {@link #disableAccess} or until one of the two is closed. The other device's kernels do
+   * not get access to this one's memory by it. Copies need none of this.
+   *
+   * @param peer the device whose memory is used
+   * @throws DeviceException with CUDA_ERROR_PEER_ACCESS_UNSUPPORTED unless {@link #canAccess}, with
+   *     CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED if it is allowed already
+   */
+  public void enableAccess(CudaDevice peer) {
+    peer.makeCurrent();
+    makeCurrent();
+    check(JCudaDriver.cuCtxEnablePeerAccess(peer.context, 0), "cuCtxEnablePeerAccess");
+  }
+
+  /**
+   * Ends what {@link #enableAccess} began.
+   *
+   * @param peer the device whose memory was used
+   * @throws DeviceException with CUDA_ERROR_PEER_ACCESS_NOT_ENABLED if it was not allowed
+   */
+  public void disableAccess(CudaDevice peer) {
+    makeCurrent();
+    check(JCudaDriver.cuCtxDisablePeerAccess(peer.context), "cuCtxDisablePeerAccess");
+  }
+
+  CUcontext context() {
+    return context;
+  }
+
   /** Makes a stream that runs independently of the default stream. */
   public CudaStream newStream() {
     return new CudaStream(this);

@@ -6,6 +6,7 @@ import dev.warpwright.kernels.Memory;
 import dev.warpwright.kernels.Resource;
 import java.lang.foreign.MemorySegment;
 import jcuda.driver.CUDA_MEMCPY2D;
+import jcuda.driver.CUdeviceptr;
 import jcuda.driver.JCudaDriver;
 
 /**
@@ -128,29 +129,32 @@ public final class DeviceBuffer implements Memory, Resource {
   }
 
   /**
-   * Enqueues a copy from another buffer of this device.
+   * Enqueues a copy from another buffer, of this device or another one.
    *
    * @param offset first byte of this buffer to write
    * @param source the other buffer
    * @param sourceOffset first byte of the other buffer to read
    * @param size number of bytes
-   * @param stream where to enqueue
+   * @param stream where to enqueue, on either device; work in streams of the other one is ordered
+   *     by events only
    */
   public void copyFrom(
       long offset, DeviceBuffer source, long sourceOffset, long size, CudaStream stream) {
-    requireSameDevice(source);
     range("size", offset, size);
     source.range("size", sourceOffset, size);
-    CudaCopyEvent event = begin("cuMemcpyDtoDAsync", size);
-    device.makeCurrent();
+    boolean here = source.device == device;
+    String call = here ? "cuMemcpyDtoDAsync" : "cuMemcpyPeerAsync";
+    CudaCopyEvent event = begin(call, size);
+    CUdeviceptr to = NativePointers.device(address + offset);
+    CUdeviceptr from = NativePointers.device(source.address + sourceOffset);
+    stream.device().makeCurrent();
     int result =
-        JCudaDriver.cuMemcpyDtoDAsync(
-            NativePointers.device(address + offset),
-            NativePointers.device(source.address + sourceOffset),
-            size,
-            stream.handle());
+        here
+            ? JCudaDriver.cuMemcpyDtoDAsync(to, from, size, stream.handle())
+            : JCudaDriver.cuMemcpyPeerAsync(
+                to, device.context(), from, source.device.context(), size, stream.handle());
     event.commit();
-    device.check(result, "cuMemcpyDtoDAsync");
+    stream.device().check(result, call);
   }
 
   /**

@@ -8,8 +8,8 @@ import java.util.LinkedHashSet;
 import java.util.Set;
 
 /**
- * Several devices: each can reach every other one's memory. Copies find their devices by the
- * addresses; kernels need {@code cuCtxEnablePeerAccess} first.
+ * Several devices: each can reach the memory of others of its generation. Copies find their devices
+ * by the addresses; kernels need {@code cuCtxEnablePeerAccess} first.
  */
 final class PeerCalls {
   private static final int LAST_ATTRIBUTE = 4;
@@ -24,15 +24,22 @@ final class PeerCalls {
 
   @CudaEntry("cuDeviceCanAccessPeer")
   void canAccess(MemorySegment can, int device, int peer) {
-    CMemory.putInt(can, driver.device(device) == driver.device(peer) ? 0 : 1);
+    CMemory.putInt(can, canAccess(driver.device(device), driver.device(peer)) ? 1 : 0);
+  }
+
+  /** The same major compute capability is documented as needed. */
+  private static boolean canAccess(Device device, Device peer) {
+    return device != peer && device.profile().major() == peer.profile().major();
   }
 
   @CudaEntry("cuDeviceGetP2PAttribute")
   void attribute(MemorySegment value, int attribute, int device, int peer) {
     CudaFailure.require(attribute >= 1 && attribute <= LAST_ATTRIBUTE);
-    CudaFailure.require(driver.device(device) != driver.device(peer), CudaResult.INVALID_DEVICE);
-    boolean yes = attribute == ACCESS_SUPPORTED || attribute == NATIVE_ATOMICS;
-    CMemory.putInt(value, yes ? 1 : 0);
+    Device from = driver.device(device);
+    Device to = driver.device(peer);
+    CudaFailure.require(from != to, CudaResult.INVALID_DEVICE);
+    boolean asksForAccess = attribute == ACCESS_SUPPORTED || attribute == NATIVE_ATOMICS;
+    CMemory.putInt(value, asksForAccess && canAccess(from, to) ? 1 : 0);
   }
 
   @CudaEntry("cuCtxEnablePeerAccess")
@@ -40,7 +47,9 @@ final class PeerCalls {
     Context context = driver.context();
     CudaFailure.require(flags == 0);
     Context other = context(peer);
-    CudaFailure.require(other.device() != context.device(), CudaResult.INVALID_DEVICE);
+    CudaFailure.require(other != context, CudaResult.INVALID_CONTEXT);
+    CudaFailure.require(
+        canAccess(context.device(), other.device()), CudaResult.PEER_ACCESS_UNSUPPORTED);
     CudaFailure.require(context.addPeer(other), CudaResult.PEER_ACCESS_ALREADY_ENABLED);
   }
 

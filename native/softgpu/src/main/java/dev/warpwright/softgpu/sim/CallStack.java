@@ -20,12 +20,7 @@ final class CallStack {
     private final int[] predicates;
 
     Activation(
-        Callee callee,
-        CallSite site,
-        int frame,
-        Warp warp,
-        int lane,
-        @Nullable Activation caller) {
+        Callee callee, CallSite site, int frame, Warp warp, int lane, @Nullable Activation caller) {
       this.callee = callee;
       this.site = site;
       this.frame = frame;
@@ -38,8 +33,7 @@ final class CallStack {
       for (int i = 0; i < wide.length; i++) {
         wide[i] = warp.q[callee.wide.slot(i) + lane];
       }
-      predicates =
-          Arrays.copyOfRange(warp.p, callee.predicates.from(), callee.predicates.to());
+      predicates = Arrays.copyOfRange(warp.p, callee.predicates.from(), callee.predicates.to());
     }
 
     void restore(Warp warp, int lane) {
@@ -86,8 +80,7 @@ final class CallStack {
   /** Enters a function; returns where the lane goes on. */
   int enter(int lane, Callee callee, CallSite site) {
     Activation caller = top[lane];
-    int frame =
-        caller == null ? warp.code.stackStart() : caller.frame + caller.callee.frameBytes();
+    int frame = caller == null ? warp.code.stackStart() : caller.frame + caller.callee.frameBytes();
     if (frame + callee.frameBytes() > warp.code.localBytes()) {
       throw warp.faultAt(
           SimFault.Kind.STACK_OVERFLOW,

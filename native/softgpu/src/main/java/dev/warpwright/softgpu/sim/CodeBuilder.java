@@ -141,8 +141,7 @@ final class CodeBuilder {
       instructions.get(i).index = i;
     }
     Map<Long, Callee> byAddress = new HashMap<>();
-    callees.forEach(
-        (function, callee) -> byAddress.put(module.addresses().get(function), callee));
+    callees.forEach((function, callee) -> byAddress.put(module.addresses().get(function), callee));
     // Lanes' parts follow each other and stay aligned.
     int stackStart = align(localBytes, 16);
     return new Code(

@@ -7,10 +7,11 @@ import java.lang.ref.SoftReference;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A PTX text decoded, before its variables have addresses. It never changes, so that it is kept for
@@ -33,7 +34,12 @@ record DecodedModule(
 
   private record Key(String name, String text) {}
 
-  private static final Map<Key, SoftReference<DecodedModule>> KEPT = new ConcurrentHashMap<>();
+  /** Texts that are remembered; their decoded forms also go when memory runs short. */
+  static final int MOST_KEPT = 64;
+
+  /** The one used longest ago comes first. */
+  private static final Map<Key, SoftReference<DecodedModule>> KEPT =
+      new LinkedHashMap<>(MOST_KEPT, 0.75f, true);
 
   /**
    * Parses and decodes everything, or finds what was decoded before.
@@ -42,14 +48,28 @@ record DecodedModule(
    */
   static DecodedModule of(String name, String ptx) {
     Key key = new Key(name, ptx);
-    SoftReference<DecodedModule> kept = KEPT.get(key);
-    DecodedModule module = kept == null ? null : kept.get();
+    DecodedModule module = kept(key);
     if (module == null) {
       module = decode(name, ptx);
-      KEPT.values().removeIf(old -> old.refersTo(null));
-      KEPT.put(key, new SoftReference<>(module));
+      keep(key, module);
     }
     return module;
+  }
+
+  private static @Nullable DecodedModule kept(Key key) {
+    synchronized (KEPT) {
+      SoftReference<DecodedModule> kept = KEPT.get(key);
+      return kept == null ? null : kept.get();
+    }
+  }
+
+  private static void keep(Key key, DecodedModule module) {
+    synchronized (KEPT) {
+      KEPT.put(key, new SoftReference<>(module));
+      if (KEPT.size() > MOST_KEPT) {
+        KEPT.remove(KEPT.keySet().iterator().next());
+      }
+    }
   }
 
   private static DecodedModule decode(String name, String ptx) {
@@ -88,8 +108,7 @@ record DecodedModule(
       addresses.put(function, Space.CODE_WINDOW + (long) addresses.size() * FUNCTION_BYTES);
     }
     ModuleText text =
-        new ModuleText(
-            name, architecture, parsed.functions, shared, globals, addresses, pointedAt);
+        new ModuleText(name, architecture, parsed.functions, shared, globals, addresses, pointedAt);
     CallGraph calls = new CallGraph(text);
     List<Entry> entries = new ArrayList<>();
     for (Function function : parsed.functions.values()) {

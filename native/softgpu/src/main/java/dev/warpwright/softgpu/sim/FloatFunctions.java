@@ -92,7 +92,10 @@ final class FloatFunctions {
   /** Exact for powers of two. */
   private static float log2(float x) {
     int exponent = Math.getExponent(x);
-    if (x > 0 && exponent >= Float.MIN_EXPONENT && x == Math.scalb(1f, exponent)) {
+    if (x > 0
+        && Float.isFinite(x)
+        && exponent >= Float.MIN_EXPONENT
+        && x == Math.scalb(1f, exponent)) {
       return exponent;
     }
     return (float) (StrictMath.log(x) / StrictMath.log(2));

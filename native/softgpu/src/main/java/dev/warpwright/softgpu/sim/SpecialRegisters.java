@@ -29,8 +29,7 @@ final class SpecialRegisters {
     VALUES.put("%nctaid.z", (w, l, lane) -> l.gridZ());
     VALUES.put("%laneid", (w, l, lane) -> lane);
     VALUES.put("%warpid", (w, l, lane) -> w.id);
-    VALUES.put(
-        "%nwarpid", (w, l, lane) -> profile(w).maxThreadsPerMultiprocessor() / Warp.LANES);
+    VALUES.put("%nwarpid", (w, l, lane) -> profile(w).maxThreadsPerMultiprocessor() / Warp.LANES);
     VALUES.put("%smid", (w, l, lane) -> w.block.index % profile(w).multiprocessors());
     VALUES.put("%nsmid", (w, l, lane) -> profile(w).multiprocessors());
     VALUES.put("%lanemask_eq", (w, l, lane) -> 1 << lane);

@@ -5,6 +5,7 @@ import static dev.warpwright.softgpu.CudaResult.INVALID_DEVICE;
 import static dev.warpwright.softgpu.CudaResult.INVALID_VALUE;
 import static dev.warpwright.softgpu.CudaResult.PEER_ACCESS_ALREADY_ENABLED;
 import static dev.warpwright.softgpu.CudaResult.PEER_ACCESS_NOT_ENABLED;
+import static dev.warpwright.softgpu.CudaResult.PEER_ACCESS_UNSUPPORTED;
 import static dev.warpwright.softgpu.driver.Machine.BYTES;
 import static jcuda.driver.JCudaDriver.*;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -62,7 +63,22 @@ final class PeerRows extends Table {
     on("cuCtxEnablePeerAccess");
     ok("another device", m -> cuCtxEnablePeerAccess(new Second(m).context, 0));
     fails("flags 1", INVALID_VALUE, m -> cuCtxEnablePeerAccess(new Second(m).context, 1));
-    fails("itself", INVALID_DEVICE, m -> cuCtxEnablePeerAccess(m.context, 0));
+    fails("the current context", INVALID_CONTEXT, m -> cuCtxEnablePeerAccess(m.context, 0));
+    fails(
+        "another context of the device",
+        PEER_ACCESS_UNSUPPORTED,
+        m -> {
+          Machine.ok(cuCtxCreate(m.out, 0, m.device));
+          return cuCtxEnablePeerAccess(m.context, 0);
+        });
+    fails(
+        "no current context",
+        INVALID_CONTEXT,
+        m -> {
+          Second second = new Second(m);
+          Machine.ok(cuCtxSetCurrent(new CUcontext()));
+          return cuCtxEnablePeerAccess(second.context, 0);
+        });
     fails("no context", INVALID_CONTEXT, m -> cuCtxEnablePeerAccess(new CUcontext(), 0));
     fails(
         "twice",

@@ -101,58 +101,42 @@ class ApproximationTest {
     return List.of(
         new Case("rcp.approx.f32 %rd, %ra;", Format.F32, (x, y) -> 1 / x, ulps(1)),
         new Case("rcp.approx.ftz.f32 %rd, %ra;", Format.F32, (x, y) -> 1 / x, ulps(1)),
-        new Case("sqrt.approx.f32 %rd, %ra;", Format.F32, (x, y) -> Math.sqrt(x), relative(0x1p-23)),
+        new Case(
+            "sqrt.approx.f32 %rd, %ra;", Format.F32, (x, y) -> Math.sqrt(x), relative(0x1p-23)),
         new Case(
             "rsqrt.approx.f32 %rd, %ra;",
-            Format.F32,
-            (x, y) -> 1 / Math.sqrt(x),
-            relative(Math.pow(2, -22.9))),
+            Format.F32, (x, y) -> 1 / Math.sqrt(x), relative(Math.pow(2, -22.9))),
         new Case(
             "sin.approx.f32 %rd, %ra;",
-            Format.F32,
-            (x, y) -> Math.sin(x),
-            ApproximationTest::byRange),
+            Format.F32, (x, y) -> Math.sin(x), ApproximationTest::byRange),
         new Case(
             "cos.approx.ftz.f32 %rd, %ra;",
-            Format.F32,
-            (x, y) -> Math.cos(x),
-            ApproximationTest::byRange),
+            Format.F32, (x, y) -> Math.cos(x), ApproximationTest::byRange),
         new Case(
             "lg2.approx.f32 %rd, %ra;",
-            Format.F32,
-            (x, y) -> Math.log(x) / Math.log(2),
-            ApproximationTest::ofLogarithm),
+            Format.F32, (x, y) -> Math.log(x) / Math.log(2), ApproximationTest::ofLogarithm),
         new Case("ex2.approx.f32 %rd, %ra;", Format.F32, (x, y) -> power(x), ulps(2)),
         new Case("ex2.approx.ftz.f32 %rd, %ra;", Format.F32, (x, y) -> power(x), ulps(2)),
         new Case("tanh.approx.f32 %rd, %ra;", Format.F32, (x, y) -> tanh(x), relative(0x1p-11)),
         new Case(
             "div.approx.f32 %rd, %rb, %ra;",
-            Format.F32,
-            (x, y) -> y / x,
-            ApproximationTest::ofQuotient),
+            Format.F32, (x, y) -> y / x, ApproximationTest::ofQuotient),
         new Case("div.full.f32 %rd, %rb, %ra;", Format.F32, (x, y) -> y / x, ulps(2)),
         new Case(
             "ex2.approx.f16 %hd, %ha;",
-            Format.F16,
-            (x, y) -> power(x),
-            relative(Math.pow(2, -9.9))),
-        new Case("ex2.approx.ftz.bf16 %hd, %ha;", Format.BF16, (x, y) -> power(x), relative(0x1p-7)),
+            Format.F16, (x, y) -> power(x), relative(Math.pow(2, -9.9))),
+        new Case(
+            "ex2.approx.ftz.bf16 %hd, %ha;", Format.BF16, (x, y) -> power(x), relative(0x1p-7)),
         new Case(
             "tanh.approx.f16 %hd, %ha;",
-            Format.F16,
-            (x, y) -> tanh(x),
-            absolute(Math.pow(2, -10.987))),
+            Format.F16, (x, y) -> tanh(x), absolute(Math.pow(2, -10.987))),
         new Case("tanh.approx.bf16 %hd, %ha;", Format.BF16, (x, y) -> tanh(x), absolute(0x1p-8)),
         new Case(
             "ex2.approx.f16x2 %rd, %ra; cvt.u16.u32 %hd, %rd;",
-            Format.F16,
-            (x, y) -> power(x),
-            relative(Math.pow(2, -9.9))),
+            Format.F16, (x, y) -> power(x), relative(Math.pow(2, -9.9))),
         new Case(
             "tanh.approx.bf16x2 %rd, %ra; cvt.u16.u32 %hd, %rd;",
-            Format.BF16,
-            (x, y) -> tanh(x),
-            absolute(0x1p-8)));
+            Format.BF16, (x, y) -> tanh(x), absolute(0x1p-8)));
   }
 
   @ParameterizedTest
@@ -272,8 +256,7 @@ class ApproximationTest {
         assertEquals(exact, result);
       } else {
         double least = Math.abs(exact) < Double.MIN_NORMAL ? Double.MIN_NORMAL : 0;
-        assertTrue(
-            Math.abs(result - exact) <= 0x1p-19 * Math.abs(exact) + least, x + " " + result);
+        assertTrue(Math.abs(result - exact) <= 0x1p-19 * Math.abs(exact) + least, x + " " + result);
       }
     }
   }

@@ -112,8 +112,7 @@ class AsyncCopyTest {
     sizes[THREADS - 1] = 4;
     SimFault fault =
         assertThrows(
-            SimFault.class,
-            () -> run(gpu(copy, size, "cp.async.wait_all;"), size, data, sizes));
+            SimFault.class, () -> run(gpu(copy, size, "cp.async.wait_all;"), size, data, sizes));
     assertEquals(SimFault.Kind.OUT_OF_BOUNDS, fault.kind());
   }
 
@@ -135,9 +134,15 @@ class AsyncCopyTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"cp.async.cg.shared.global [%s], [%in], 8;", "cp.async.ca.shared.global [%s], [%in], 2;"})
+  @ValueSource(
+      strings = {
+        "cp.async.cg.shared.global [%s], [%in], 8;",
+        "cp.async.ca.shared.global [%s], [%in], 2;"
+      })
   void sizesThatDoNotExistAreRefused(String copy) {
     assertTrue(
-        assertThrows(PtxException.class, () -> gpu(copy, 8, "")).getMessage().contains("bytes with"));
+        assertThrows(PtxException.class, () -> gpu(copy, 8, ""))
+            .getMessage()
+            .contains("bytes with"));
   }
 }

@@ -83,8 +83,12 @@ class BranchTest {
 
   @Test
   void lanesWithoutTheGuardPass() {
-    TestGpu gpu = gpu(TABLE.replace("setp.gt.u32 %p, %d, 250;", "").replace("@%p bra END;", "")
-        .replace("GUARD", "setp.gt.u32 %p, %t, 19; @%p "));
+    TestGpu gpu =
+        gpu(
+            TABLE
+                .replace("setp.gt.u32 %p, %d, 250;", "")
+                .replace("@%p bra END;", "")
+                .replace("GUARD", "setp.gt.u32 %p, %t, 19; @%p "));
     int[] values = values(2);
     int[] expected = new int[THREADS];
     Arrays.setAll(expected, i -> i > 19 ? 101 + values[i] : 100);
@@ -97,8 +101,7 @@ class BranchTest {
     int[] values = new int[THREADS];
     values[37] = index;
     SimFault fault =
-        assertThrows(
-            SimFault.class, () -> run(gpu(TABLE.replace("GUARD", "")), values, 0));
+        assertThrows(SimFault.class, () -> run(gpu(TABLE.replace("GUARD", "")), values, 0));
     assertEquals(SimFault.Kind.OUT_OF_BOUNDS, fault.kind());
     assertEquals("37, 0, 0", fault.site().thread());
   }

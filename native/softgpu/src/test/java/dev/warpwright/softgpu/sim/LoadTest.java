@@ -32,8 +32,7 @@ class LoadTest {
     long out = gpu.output(4L * x.length);
     long begin = System.nanoTime();
     for (int launch = 0; launch < LAUNCHES; launch++) {
-      LaunchReport report =
-          gpu.launch("mixed", Shape.of(BLOCKS, THREADS), launch, in, out, rounds);
+      LaunchReport report = gpu.launch("mixed", Shape.of(BLOCKS, THREADS), launch, in, out, rounds);
       assertTrue(report.warpInstructions() >= WARP_INSTRUCTIONS, report::toString);
     }
     Duration taken = Duration.ofNanos(System.nanoTime() - begin);

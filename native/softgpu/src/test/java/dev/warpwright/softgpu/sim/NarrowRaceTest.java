@@ -1,10 +1,12 @@
 package dev.warpwright.softgpu.sim;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.softgpu.sim.TestGpu.Shape;
 import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -76,6 +78,63 @@ class NarrowRaceTest {
       }
     }
     assertTrue(found > 0, "no schedule shows it");
+  }
+
+  /**
+   * Warp 0 writes byte 0, then warp 1 byte 1, and when warp 2 reads byte 0, nothing orders that.
+   */
+  private static final String FORGOTTEN =
+      """
+      .version 8.0
+      .target sm_80
+      .address_size 64
+      .visible .entry exchange(.param .u64 p_x, .param .u64 p_flag)
+      {
+        .reg .pred %p, %q;
+        .reg .b16 %h;
+        .reg .b32 %t, %w;
+        .reg .b64 %x, %flag;
+        ld.param.u64 %x, [p_x];
+        ld.param.u64 %flag, [p_flag];
+        mov.u32 %t, %tid.x;
+        and.b32 %w, %t, 31;
+        setp.ne.u32 %p, %w, 0;
+        setp.ge.u32 %q, %t, 64;
+        @%q bra THIRD;
+        cvt.u16.u32 %h, %t;
+        setp.ne.u32 %q, %t, 0;
+        @!%q st.global.u8 [%x], %h;
+        bar.sync 1, 64;
+        setp.ne.u32 %q, %t, 32;
+        @!%q st.global.u8 [%x+1], %h;
+        @!%q st.relaxed.gpu.global.u32 [%flag], %t;
+        ret;
+        THIRD:
+        ld.relaxed.gpu.global.u32 %w, [%flag];
+        setp.eq.u32 %q, %w, 0;
+        @%q bra THIRD;
+        @!%p ld.global.u8 %h, [%x];
+        ret;
+      }
+      """;
+
+  /** A mistake that is known to survive: device memory remembers one narrow access a word. */
+  @Test
+  void theLastNarrowAccessHidesTheOneBefore() {
+    TestGpu gpu = new TestGpu(FORGOTTEN);
+    for (int seed = 0; seed < SEEDS; seed++) {
+      long x = gpu.upload(new int[1]);
+      gpu.launch("exchange", Shape.of(1, 96), seed, x, gpu.upload(new int[1]));
+      byte[] got = new byte[2];
+      gpu.memory.copyOut(x, MemorySegment.ofArray(got));
+      assertEquals(32, got[1]);
+    }
+    TestGpu wide = new TestGpu(FORGOTTEN.replace("[%x+1]", "[%x+4]"));
+    long x = wide.upload(new int[2]);
+    long flag = wide.upload(new int[1]);
+    SimFault fault =
+        assertThrows(SimFault.class, () -> wide.launch("exchange", Shape.of(1, 96), 0, x, flag));
+    assertEquals(SimFault.Kind.RACE, fault.kind(), fault.getMessage());
   }
 
   private static long run(TestGpu gpu, int bytes, long seed) {
