@@ -30,7 +30,7 @@ __device__ void append_kv(const Pool<T> &pool, const PageTable &table, const Tok
   Token which = tokens[token];
   Row row = table.row(which.request * kvHeads + (int)(head - (long long)token * kvHeads));
   int slot = row.length - which.slotsBehind;
-  long long at = pool.slot(row.pages[pool.pageSize.page(slot)], slot);
+  long long at = row.at(pool.paging, slot);
   if (at < 0) {
     return;
   }
@@ -59,15 +59,36 @@ __device__ void append_kv(const Pool<T> &pool, const PageTable &table, const Tok
 
 #define APPEND_KV(NAME, TYPE)                                                                      \
   extern "C" __global__ void __launch_bounds__(128)                                                \
-      NAME(TYPE *keys, TYPE *values, int *positions, int headPages, int headDim, int pageSize,     \
+      NAME(TYPE *keys, TYPE *values, int *positions, int headDim, int headPages, int pageSize,     \
            unsigned pageFactor, int pageShift, const int *lengths, const int *starts,              \
            const int *pages, const Token *tokens, const float *rotation, int rotaryDim,            \
            int interleaved, const float *k, const float *v, int kvHeads, long long heads) {        \
     append_kv<TYPE>(                                                                               \
-        {keys, values, positions, headPages, headDim, {pageSize, pageFactor, pageShift}},          \
+        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}},          \
         {lengths, starts, pages}, tokens, {rotation, rotaryDim, interleaved}, k, v, kvHeads,       \
         heads);                                                                                    \
   }
 
 APPEND_KV(append_kv_f32, float)
 APPEND_KV(append_kv_f16, __half)
+
+// Gives the numbers beside the slots of new tokens their initial value: a thread writes one.
+extern "C" __global__ void __launch_bounds__(128)
+    append_kv_numbers(float *numbers, int width, float initial, int headPages, int pageSize,
+                      unsigned pageFactor, int pageShift, const int *lengths, const int *starts,
+                      const int *pages, const Token *tokens, int kvHeads, long long heads) {
+  long long index = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+  long long head = index / width;
+  if (head >= heads) {
+    return;
+  }
+  int token = (int)(head / kvHeads);
+  Token which = tokens[token];
+  PageTable table{lengths, starts, pages};
+  Row row = table.row(which.request * kvHeads + (int)(head - (long long)token * kvHeads));
+  long long at = row.at({headPages, pageSize, pageFactor, pageShift},
+                        row.length - which.slotsBehind);
+  if (at >= 0) {
+    numbers[at * width + (index - head * width)] = initial;
+  }
+}

@@ -37,11 +37,31 @@ template <typename T> __device__ bool special(uint4 raw) {
 struct TileRows {
   int count;
   int group;
-  int first;  // position of the token of row 0
-  int offset; // row 0 is this head of the group
+  int first;     // position of the token of row 0
+  int offset;    // row 0 is this head of the group
+  bool alibi;    // whether slopes lie beside the queries
+  float *logits; // null, or where those of one token are kept: [slot, head of the group]
 
   __device__ int position(int row) const { return first + (row + offset) / group; }
+  __device__ float *logit(int slot, int row) const {
+    return logits + ((long long)slot * group + offset + row);
+  }
 };
+
+// Where the ALiBi slope of a row lies, behind its query: in banks of their own.
+template <int D, int STRIDE> __device__ int slope_at(int row) {
+  return row * STRIDE + D + row % 16 / 2;
+}
+
+// Keeps that no row sees slots from to to.
+__device__ inline void keep_hidden(const TileRows &rows, int from, int to) {
+  if (rows.logits == nullptr) {
+    return;
+  }
+  for (int i = threadIdx.x; i < (to - from) * rows.count; i += blockDim.x) {
+    *rows.logit(from + i / rows.count, i % rows.count) = -INFINITY;
+  }
+}
 
 // What a warp carries from tile to tile for rows g and g + 8: [row half].
 template <typename T, int D, bool SPLIT> struct TileState {
@@ -75,17 +95,16 @@ __device__ float dot(const float *query, const T *key) {
   return sum;
 }
 
-// Logits of the warp's 16 rows and the tile's slots.
-template <typename T, int D, bool SPLIT>
-__device__ void tile_logits(const float *queries, const T *keys,
-                            TileWeights<T, D, SPLIT> &logits) {
-  using L = TileLayout<T, D, SPLIT>;
+// Logits of 16 rows and 8 * TILES slots: columns 2t and 2t + 1 of row g, then of row g + 8.
+template <typename T, int D, int TILES>
+__device__ void tile_logits(const float *queries, const T *keys, float (&logits)[TILES][4]) {
+  using L = TileLayout<T, D, true>; // only strides, which all layouts share
   int g = threadIdx.x % 32 / 4;
   int t = threadIdx.x % 4;
   const float *upper = queries + g * L::QUERY_STRIDE;
   const float *lower = upper + 8 * L::QUERY_STRIDE;
 #pragma unroll
-  for (int n = 0; n < L::TILES; n++) {
+  for (int n = 0; n < TILES; n++) {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
       logits[n][i] = 0;
@@ -102,14 +121,14 @@ __device__ void tile_logits(const float *queries, const T *keys,
       a[i / 2][1][i % 2] = split(q[1].value[i]);
     }
 #pragma unroll
-    for (int n = 0; n < L::TILES; n++) {
+    for (int n = 0; n < TILES; n++) {
       Floats<4> k = load_elements4(keys + (8 * n + slot_of_column(g)) * L::SLOT_STRIDE + from);
       multiply<L::EXACT>(logits[n], a[0], k.value[0], k.value[1]);
       multiply<L::EXACT>(logits[n], a[1], k.value[2], k.value[3]);
     }
   }
 #pragma unroll
-  for (int n = 0; n < L::TILES; n++) {
+  for (int n = 0; n < TILES; n++) {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
       if (isnan(logits[n][i])) {
@@ -122,11 +141,13 @@ __device__ void tile_logits(const float *queries, const T *keys,
 
 // Turns logits into weights relative to the new maximum, and scales what was summed so far.
 template <typename T, int D, bool SPLIT>
-__device__ void tile_softmax(const TileFinder<T, D, SPLIT> &finder, const Masking &masking,
-                             const int (&queries)[2], TileWeights<T, D, SPLIT> &logits,
-                             TileState<T, D, SPLIT> &state) {
+__device__ void tile_softmax(const TileFinder<T, D, SPLIT> &finder, const TileRows &rows,
+                             const Masking &masking, const float *queries,
+                             TileWeights<T, D, SPLIT> &logits, TileState<T, D, SPLIT> &state) {
   using L = TileLayout<T, D, SPLIT>;
   int t = threadIdx.x % 4;
+  int row = L::first_row() + threadIdx.x % 32 / 4; // and row + 8
+  const int at[2] = {rows.position(row), rows.position(row + 8)};
   float most[2] = {state.most[0], state.most[1]};
 #pragma unroll
   for (int n = 0; n < L::TILES; n++) {
@@ -134,7 +155,7 @@ __device__ void tile_softmax(const TileFinder<T, D, SPLIT> &finder, const Maskin
     for (int i = 0; i < 4; i++) {
       logits[n][i] = masking.capped(logits[n][i]);
     }
-    if (!finder.whole) {
+    if (!finder.whole || rows.alibi || rows.logits != nullptr) {
 #pragma unroll
       for (int odd = 0; odd < 2; odd++) {
         int slot = L::first_slot() + 8 * n + slot_of_column(2 * t + odd);
@@ -142,9 +163,17 @@ __device__ void tile_softmax(const TileFinder<T, D, SPLIT> &finder, const Maskin
         bool there = finder.visible >> slot & 1;
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-          if (!there || position < masking.first(queries[half]) ||
-              position > masking.last(queries[half])) {
-            logits[n][2 * half + odd] = -INFINITY;
+          float &logit = logits[n][2 * half + odd];
+          if (rows.alibi) {
+            float slope = queries[slope_at<D, L::QUERY_STRIDE>(row + 8 * half)];
+            logit = fmaf(slope, (float)(position - at[half]), logit);
+          }
+          if (!there || position < masking.first(at[half]) || position > masking.last(at[half])) {
+            logit = -INFINITY;
+          }
+          if (rows.logits != nullptr && finder.start + slot < finder.end &&
+              row + 8 * half < rows.count) {
+            *rows.logit(finder.start + slot, row + 8 * half) = logit;
           }
         }
       }
@@ -297,8 +326,6 @@ __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int
                              T *stages, TileState<T, D, SPLIT> &state) {
   using L = TileLayout<T, D, SPLIT>;
   int warpRow = L::first_row();
-  int g = threadIdx.x % 32 / 4;
-  const int positions[2] = {rows.position(warpRow + g), rows.position(warpRow + g + 8)};
   TileFinder<T, D, SPLIT> finder{row.pages, end, rows.position(0), rows.position(rows.count - 1)};
   bool mine = warpRow < rows.count;
 #pragma unroll
@@ -314,6 +341,7 @@ __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int
     }
   }
   finder.find(pool, masking, begin);
+  keep_hidden(rows, begin, min(finder.start, end));
   if (finder.start < end) {
     fetch_tile(pool, finder, stages, stages + L::STAGE_ELEMENTS);
   }
@@ -323,6 +351,7 @@ __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int
     T *keys = stages + 2 * stage * L::STAGE_ELEMENTS;
     T *values = keys + L::STAGE_ELEMENTS;
     finder.find(pool, masking, current.start + L::SLOTS);
+    keep_hidden(rows, current.start + L::SLOTS, min(finder.start, end));
     if (finder.start < end) {
       T *next = stages + 2 * (stage ^ 1) * L::STAGE_ELEMENTS;
       fetch_tile(pool, finder, next, next + L::STAGE_ELEMENTS);
@@ -339,9 +368,9 @@ __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int
     bool infinities = __syncthreads_or(found);
     TileWeights<T, D, SPLIT> weights;
     if (mine) {
-      tile_logits<T, D, SPLIT>(queries + warpRow * L::QUERY_STRIDE,
-                               keys + L::first_slot() * L::SLOT_STRIDE, weights);
-      tile_softmax(current, masking, positions, weights, state);
+      tile_logits<T, D, L::TILES>(queries + warpRow * L::QUERY_STRIDE,
+                                  keys + L::first_slot() * L::SLOT_STRIDE, weights);
+      tile_softmax(current, rows, masking, queries, weights, state);
     }
     if (infinities) {
       if (mine) {

@@ -18,12 +18,6 @@ constexpr int THREADS = 128;
 constexpr int STAGES = 2;
 constexpr int COPIES = 4; // of 16 bytes, of keys and of values, of a thread in a stage
 
-// What a block computes: a chunk of the slots of a row of the layer.
-struct Chunk {
-  int row;
-  int index;
-};
-
 template <typename T, int D> struct Layout {
   static constexpr int VECTOR = 16 / sizeof(T);
   static constexpr int LANES = D / VECTOR < 32 ? D / VECTOR : 32;
@@ -58,14 +52,14 @@ template <typename T, int D> struct Finder {
 #pragma unroll
     for (int i = 0; i < L::SLOTS; i++) {
       int s = slot + i * L::PARTS;
-      pages[i] = s < end ? row.pages[pool.pageSize.page(s)] : -1;
+      pages[i] = s < end ? row.pages[pool.paging.page(s)] : -1;
     }
   }
 
   __device__ void find_positions() {
 #pragma unroll
     for (int i = 0; i < L::SLOTS; i++) {
-      at[i] = pool.slot(pages[i], slot + i * L::PARTS);
+      at[i] = pool.paging.at(pages[i], slot + i * L::PARTS);
       positions[i] = at[i] >= 0 ? pool.positions[at[i]] : 0;
     }
   }
@@ -113,16 +107,26 @@ __device__ void unpack(const uint4 (*stage)[THREADS], float (*x)[4 * Layout<T, D
   }
 }
 
+// What is asked for beside the softmax: ALiBi, and the logits.
+struct Extras {
+  const float *slopes;  // of the heads, or null
+  const int *distances; // of the thread's slots from the query
+  float *logits;        // of the thread's first slot and of the head that it stores, or null
+  int group;
+  int slots; // from the thread's first to the end
+};
+
 // Takes the slots of a stage into the states of all heads.
 template <typename T, int D, int GROUP>
 __device__ void attend(const uint4 (*stage)[COPIES][THREADS], const Floats<4> *query,
-                       unsigned visible, const Masking &masking, int lane,
+                       unsigned visible, const Masking &masking, const Extras &extras, int lane,
                        State<Layout<T, D>::QUADS> *states) {
   using L = Layout<T, D>;
   float keys[L::SLOTS][4 * L::QUADS];
   float values[L::SLOTS][4 * L::QUADS];
   unpack<T, D>(stage[0], keys);
   unpack<T, D>(stage[1], values);
+  float mine[L::SLOTS]; // logits of the head that the thread stores
 #pragma unroll
   for (int head = 0; head < GROUP; head++) {
     float logits[L::SLOTS] = {};
@@ -145,8 +149,13 @@ __device__ void attend(const uint4 (*stage)[COPIES][THREADS], const Floats<4> *q
       for (int lanes = L::LANES / 2; lanes > 0; lanes /= 2) {
         logits[i] += __shfl_xor_sync(WARP, logits[i], lanes);
       }
-      logits[i] = visible >> i & 1 ? masking.capped(logits[i]) : -INFINITY;
+      logits[i] = masking.capped(logits[i]);
+      if (extras.slopes != nullptr) {
+        logits[i] = fmaf(extras.slopes[head], (float)extras.distances[i * L::PARTS], logits[i]);
+      }
+      logits[i] = visible >> i & 1 ? logits[i] : -INFINITY;
       most = fmaxf(most, logits[i]);
+      mine[i] = head == 0 || lane == head ? logits[i] : mine[i];
     }
     float keep = weight(state.most, most);
     state.most = most;
@@ -172,12 +181,21 @@ __device__ void attend(const uint4 (*stage)[COPIES][THREADS], const Floats<4> *q
       }
     }
   }
+  if (extras.logits != nullptr) {
+#pragma unroll
+    for (int i = 0; i < L::SLOTS; i++) {
+      if (i * L::PARTS < extras.slots) {
+        extras.logits[i * L::PARTS * extras.group] = mine[i];
+      }
+    }
+  }
 }
 
 template <typename T, int D, int GROUP>
 __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const Chunk *chunks,
                              int chunkSlots, const Query &query, const Rope &rope,
-                             const Masking &masking, const Results &results) {
+                             const Masking &masking, const Bias &bias, const Results &results,
+                             const Kept &kept) {
   using L = Layout<T, D>;
   static_assert(L::PARTS * GROUP * D * sizeof(float) <= STAGES * 2 * COPIES * THREADS * 16,
                 "the states of all parts take the place of the stages");
@@ -185,6 +203,8 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   __shared__ Floats<4> queries[GROUP * D / 4];
   __shared__ float mosts[GROUP][L::PARTS];
   __shared__ float sums[GROUP][L::PARTS];
+  __shared__ float slopes[GROUP];
+  __shared__ int distances[STAGES][L::TILE];
 
   Chunk chunk = chunks[blockIdx.x];
   int request = chunk.row / query.kvHeads;
@@ -203,6 +223,9 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
       }
     }
     queries[i] = four;
+  }
+  if (bias.slopes != nullptr && threadIdx.x < GROUP) {
+    slopes[threadIdx.x] = threadIdx.x < query.group ? bias.slopes[firstHead + threadIdx.x] : 0;
   }
   __syncthreads();
 
@@ -228,6 +251,8 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   finder.find_positions();
   finder.find_pages(begin + L::TILE + part);
   unsigned visible = 0;
+  // From the row's first slot and the head whose logits the thread stores.
+  float *logits = lane < query.group ? kept.row(chunk.row, query.group) : nullptr;
   for (int tile = begin - L::TILE, stage = 1; tile < end; tile += L::TILE, stage ^= 1) {
     // The tile behind the one to be computed; the first round only fetches.
     unsigned next = 0;
@@ -237,11 +262,23 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
     }
     fetch<T, D>(pool, finder, next, stages[stage ^ 1], lane);
     commit_copies();
+    if (bias.slopes != nullptr) {
+      __syncwarp();
+#pragma unroll
+      for (int i = 0; i < L::SLOTS && lane == 0; i++) {
+        distances[stage ^ 1][i * L::PARTS + part] = finder.positions[i] - position;
+      }
+      __syncwarp();
+    }
     finder.find_positions();
     finder.find_pages(tile + 3 * L::TILE + part);
     if (tile >= begin) {
       await_copies<1>();
-      attend<T, D, GROUP>(stages[stage], queries, visible, masking, lane, states);
+      int slot = tile + part;
+      Extras extras{bias.slopes == nullptr ? nullptr : slopes, distances[stage] + part,
+                    logits == nullptr ? nullptr : logits + (long long)slot * query.group + lane,
+                    query.group, end - slot};
+      attend<T, D, GROUP>(stages[stage], queries, visible, masking, extras, lane, states);
     }
     visible = next;
   }
@@ -269,12 +306,13 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   for (int i = threadIdx.x; i < query.group * D / 4; i += THREADS) {
     int head = i / (D / 4);
     int dim = L::dim(i / L::LANES % L::QUADS, i % L::LANES);
-    float most = -INFINITY;
+    float sink = whole ? bias.sink(firstHead + head) : -INFINITY;
+    float most = sink;
 #pragma unroll
     for (int p = 0; p < L::PARTS; p++) {
       most = fmaxf(most, mosts[head][p]);
     }
-    float sum = 0;
+    float sum = weight(sink, most);
     Floats<4> four = {};
 #pragma unroll
     for (int p = 0; p < L::PARTS; p++) {
@@ -300,21 +338,27 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   }
 }
 
+// Blocks of a multiprocessor that there are registers for; one more would spill.
+constexpr int blocks(int group, int dim) {
+  return group == 1 ? 5 : group == 2 && dim > 64 ? 4 : 3;
+}
+
 } // namespace
 
 #define PAGED_DECODE(NAME, TYPE, DIM, GROUP)                                                       \
-  extern "C" __global__ void __launch_bounds__(THREADS)                                            \
-      NAME(TYPE *keys, TYPE *values, int *positions, int headPages, int headDim, int pageSize,     \
+  extern "C" __global__ void __launch_bounds__(THREADS, blocks(GROUP, DIM))                          \
+      NAME(TYPE *keys, TYPE *values, int *positions, int headDim, int headPages, int pageSize,     \
            unsigned pageFactor, int pageShift, const int *lengths, const int *starts,              \
            const int *pages, const Chunk *chunks, int chunkSlots, const float *q,                  \
            const int *queryPositions, float scale, int kvHeads, int group, const float *rotation,  \
-           int rotaryDim, int interleaved, int causal, int window, float softCap, float *out,      \
-           float *lse, float *stateOut, float *stateLse) {                                         \
-    paged_decode<TYPE, DIM, GROUP>(                                                                \
-        {keys, values, positions, headPages, headDim, {pageSize, pageFactor, pageShift}},          \
+           int rotaryDim, int interleaved, int causal, int window, float softCap,                  \
+           const float *slopes, const float *sinks, float *out, float *lse, float *stateOut,       \
+           float *stateLse, float *logits, const long long *slotStarts) {                          \
+    paged_decode<TYPE, DIM, GROUP>(                                                                                  \
+        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}},          \
         {lengths, starts, pages}, chunks, chunkSlots, {q, queryPositions, scale, kvHeads, group},  \
-        {rotation, rotaryDim, interleaved}, {causal, window, softCap},                             \
-        {out, lse, stateOut, stateLse});                                                           \
+        {rotation, rotaryDim, interleaved}, {causal, window, softCap}, {slopes, sinks},            \
+        {out, lse, stateOut, stateLse}, {logits, slotStarts});                                     \
   }
 #define PAGED_DECODE_GROUPS(NAME, TYPE, DIM)                                                       \
   PAGED_DECODE(NAME##_g1, TYPE, DIM, 1)                                                            \

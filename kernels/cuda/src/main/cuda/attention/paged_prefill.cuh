@@ -37,6 +37,9 @@ struct Share {
   __device__ int offset() const { return item.firstRow % group; }
   __device__ int token_of(int row) const { return token + (row + offset()) / group; }
 
+  // Query head of a row.
+  __device__ int head(int row) const { return kvHead * group + (row + offset()) % group; }
+
   // Index of a row's (token, query head) in the batch.
   __device__ long long index(int row) const {
     return ((long long)token_of(row) * kvHeads + kvHead) * group + (row + offset()) % group;
@@ -44,8 +47,8 @@ struct Share {
 };
 
 template <typename T, int D, bool SPLIT>
-__device__ void load_queries(const Share &share, const Query &query, const Rope &rope, int headDim,
-                             float *queries) {
+__device__ void load_queries(const Share &share, const Query &query, const Rope &rope,
+                             const Bias &bias, int headDim, float *queries) {
   using L = TileLayout<T, D, SPLIT>;
   for (int i = threadIdx.x; i < L::ROWS * D / 4; i += L::THREADS) {
     int row = i / (D / 4);
@@ -60,12 +63,15 @@ __device__ void load_queries(const Share &share, const Query &query, const Rope 
     }
     *reinterpret_cast<Floats<4> *>(queries + row * L::QUERY_STRIDE + dim) = four;
   }
+  for (int row = threadIdx.x; bias.slopes != nullptr && row < L::ROWS; row += L::THREADS) {
+    queries[slope_at<D, L::QUERY_STRIDE>(row)] = bias.slopes[share.head(row)];
+  }
   __syncthreads();
 }
 
 template <typename T, int D, bool SPLIT>
 __device__ void store_results(const Share &share, bool whole, const TileState<T, D, SPLIT> &state,
-                              const Results &results, int headDim) {
+                              const Bias &bias, const Results &results, int headDim) {
   using L = TileLayout<T, D, SPLIT>;
   float *out = whole ? results.out : results.stateOut;
   float *lse = whole ? results.lse : results.stateLse;
@@ -76,7 +82,11 @@ __device__ void store_results(const Share &share, bool whole, const TileState<T,
       continue;
     }
     long long to = whole ? share.index(row) : (long long)share.item.state + row;
-    float factor = state.sum[half] == 0 ? 0 : 1 / state.sum[half];
+    float sink = whole ? bias.sink(share.head(row)) : -INFINITY;
+    float most = fmaxf(state.most[half], sink);
+    float keep = weight(state.most[half], most);
+    float sum = keep * state.sum[half] + weight(sink, most);
+    float factor = sum == 0 ? 0 : keep / sum;
 #pragma unroll
     for (int block = 0; block < D / 8 / L::VECTOR; block++) {
 #pragma unroll
@@ -94,7 +104,7 @@ __device__ void store_results(const Share &share, bool whole, const TileState<T,
       }
     }
     if (threadIdx.x % 4 == 0 && lse != nullptr) {
-      lse[to] = state.most[half] + logf(state.sum[half]);
+      lse[to] = most + logf(sum);
     }
   }
 }
@@ -102,7 +112,8 @@ __device__ void store_results(const Share &share, bool whole, const TileState<T,
 template <typename T, int D, bool SPLIT>
 __device__ void paged_prefill(const Pool<T> &pool, const PageTable &table, const Item *items,
                               int chunkSlots, const Query &query, const Rope &rope,
-                              const Masking &masking, const Results &results) {
+                              const Masking &masking, const Bias &bias, const Results &results,
+                              const Kept &kept) {
   using L = TileLayout<T, D, SPLIT>;
   extern __shared__ __align__(16) unsigned char shared[];
   float *queries = reinterpret_cast<float *>(shared);
@@ -110,31 +121,40 @@ __device__ void paged_prefill(const Pool<T> &pool, const PageTable &table, const
   TileState<T, D, SPLIT> state;
   {
     Share share(items, query, L::ROWS);
-    load_queries<T, D, SPLIT>(share, query, rope, pool.headDim, queries);
+    load_queries<T, D, SPLIT>(share, query, rope, bias, pool.headDim, queries);
     Row row = table.row(share.item.row);
     int begin = share.item.chunk * chunkSlots;
     int end = min(row.length - begin, chunkSlots) + begin;
-    TileRows rows{share.count, share.group, query.positions[share.token], share.offset()};
+    TileRows rows{share.count,
+                  share.group,
+                  query.positions[share.token],
+                  share.offset(),
+                  bias.slopes != nullptr,
+                  kept.row(share.item.row, share.group)};
     attend_tiles(pool, row, begin, end, rows, masking, queries, stages, state);
   }
   Share share(items, query, L::ROWS);
   bool whole = table.row(share.item.row).length <= chunkSlots;
-  store_results(share, whole, state, results, pool.headDim);
+  store_results(share, whole, state, bias, results, pool.headDim);
 }
+
+// Blocks of a multiprocessor that there are registers for.
+constexpr int tile_blocks(bool split, int dim) { return split && dim <= 64 ? 4 : 2; }
 
 } // namespace
 
 #define PAGED_PREFILL(NAME, TYPE, DIM, SPLIT)                                                      \
-  extern "C" __global__ void __launch_bounds__((TileLayout<TYPE, DIM, SPLIT>::THREADS))            \
-      NAME(TYPE *keys, TYPE *values, int *positions, int headPages, int headDim, int pageSize,     \
+  extern "C" __global__ void __launch_bounds__((TileLayout<TYPE, DIM, SPLIT>::THREADS), tile_blocks(SPLIT, DIM)) \
+      NAME(TYPE *keys, TYPE *values, int *positions, int headDim, int headPages, int pageSize,     \
            unsigned pageFactor, int pageShift, const int *lengths, const int *starts,              \
            const int *pages, const Item *items, int chunkSlots, const float *q,                    \
            const int *queryPositions, float scale, int kvHeads, int group, const float *rotation,  \
-           int rotaryDim, int interleaved, int causal, int window, float softCap, float *out,      \
-           float *lse, float *stateOut, float *stateLse) {                                         \
-    paged_prefill<TYPE, DIM, SPLIT>(                                                               \
-        {keys, values, positions, headPages, headDim, {pageSize, pageFactor, pageShift}},          \
+           int rotaryDim, int interleaved, int causal, int window, float softCap,                  \
+           const float *slopes, const float *sinks, float *out, float *lse, float *stateOut,       \
+           float *stateLse, float *logits, const long long *slotStarts) {                          \
+    paged_prefill<TYPE, DIM, SPLIT>(                                                                                 \
+        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}},          \
         {lengths, starts, pages}, items, chunkSlots, {q, queryPositions, scale, kvHeads, group},   \
-        {rotation, rotaryDim, interleaved}, {causal, window, softCap},                             \
-        {out, lse, stateOut, stateLse});                                                           \
+        {rotation, rotaryDim, interleaved}, {causal, window, softCap}, {slopes, sinks},            \
+        {out, lse, stateOut, stateLse}, {logits, slotStarts});                                     \
   }

@@ -7,14 +7,23 @@
 constexpr unsigned WARP = 0xffffffffu;
 constexpr float LOG2E = 1.4426950408889634f;
 
-// Division by the page size: n / size = n * factor >> shift for n < 2^31.
-struct PageSize {
+// How many pages there are, and how slots are cut into them: n / slots = n * factor >> shift for
+// n < 2^31.
+struct Paging {
+  int headPages;
   int slots;
   unsigned factor;
   int shift;
 
   __device__ int page(int slot) const {
     return (int)((unsigned long long)(unsigned)slot * factor >> shift);
+  }
+
+  // Index of a row's slot in the pool, or -1 when the table names a page that is not there.
+  __device__ long long at(int headPage, int slot) const {
+    return (unsigned)headPage < (unsigned)headPages
+               ? (long long)headPage * slots + (slot - page(slot) * slots)
+               : -1;
   }
 };
 
@@ -23,22 +32,19 @@ template <typename T> struct Pool {
   T *keys;
   T *values;
   int *positions;
-  int headPages;
   int headDim;
-  PageSize pageSize;
-
-  // Index of a row's slot in the pool, or -1 when the table names a page that is not there.
-  __device__ long long slot(int page, int slot) const {
-    return (unsigned)page < (unsigned)headPages
-               ? (long long)page * pageSize.slots + (slot - pageSize.page(slot) * pageSize.slots)
-               : -1;
-  }
+  Paging paging;
 };
 
 // The slots of one row: pages[slot / pageSize] for slots below length.
 struct Row {
   const int *pages;
   int length;
+
+  // Index of a slot in the pool, or -1.
+  __device__ long long at(const Paging &paging, int slot) const {
+    return paging.at(pages[paging.page(slot)], slot);
+  }
 };
 
 // Page tables of one layer: row = request * kvHeads + head.
@@ -61,6 +67,30 @@ struct Masking {
   __device__ float capped(float logit) const {
     return softCap == 0 ? logit : softCap * tanhf(logit / softCap);
   }
+};
+
+// What enters beside the products of queries and keys, by query head; null where there is none.
+struct Bias {
+  const float *slopes; // of ALiBi: slope * (key position - query position) is added to a logit
+  const float *sinks;  // logits without a key, of the denominator only
+
+  __device__ float sink(int head) const { return sinks == nullptr ? -INFINITY : sinks[head]; }
+};
+
+// Logits that a decode step keeps for its scores, [slot, head of the group], row after row.
+struct Kept {
+  float *logits;           // null: none are kept
+  const long long *starts; // first slot of each row
+
+  __device__ float *row(int row, int group) const {
+    return logits == nullptr ? nullptr : logits + starts[row] * group;
+  }
+};
+
+// A chunk of the slots of a row of the layer.
+struct Chunk {
+  int row;
+  int index;
 };
 
 // Four floats, by one instruction where their place allows it.

@@ -48,7 +48,7 @@ template <typename T, int D, bool SPLIT> struct TileFinder {
     for (start = from; start < end; start += L::SLOTS) {
       int slot = start + lane;
       bool there = lane < L::SLOTS && slot < end;
-      at = there ? pool.slot(pages[pool.pageSize.page(slot)], slot) : -1;
+      at = there ? pool.paging.at(pages[pool.paging.page(slot)], slot) : -1;
       position = at >= 0 ? pool.positions[at] : 0;
       bool some = at >= 0 && position >= masking.first(least) &&
                   position <= masking.last(most);

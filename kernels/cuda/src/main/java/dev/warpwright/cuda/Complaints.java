@@ -27,7 +27,9 @@ final class Complaints implements Resource {
       List.of(
           new Guarded(KernelId.DISPATCH, List.of("ids")),
           new Guarded(KernelId.EXPERT_MATMUL, List.of("offsets", "order")),
-          new Guarded(KernelId.COMBINE, List.of("slots")));
+          new Guarded(KernelId.COMBINE, List.of("slots")),
+          new Guarded(KernelId.SELECT_TOKENS, List.of("budgets")),
+          new Guarded(KernelId.COMPACT_KV, List.of("kept")));
 
   private final Staging staging;
   private final CudaStream stream;

@@ -88,7 +88,8 @@ public final class CudaRun implements AutoCloseable {
     return address;
   }
 
-  private static long address(Tensor tensor) {
+  /** Device address of a tensor of the device. */
+  public static long address(Tensor tensor) {
     return ((DeviceBuffer) tensor.memory()).address() + tensor.byteOffset();
   }
 

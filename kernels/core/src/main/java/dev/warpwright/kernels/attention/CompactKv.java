@@ -69,10 +69,19 @@ public abstract class CompactKv extends BatchPlan {
           to.requests() == from.requests(), "to.requests", to.requests(), "" + from.requests());
       to.require(pool().spec(), false);
       requireTargets(from, to);
+      prepareTarget(to);
       target = to;
     } finally {
       end();
     }
+  }
+
+  /** Makes the provider ready for the rows as they shall be, which are checked. */
+  protected void prepareTarget(PageTables to) {}
+
+  /** Slots from the start of a row that lie in pages of other rows too, and must stay. */
+  protected final int sharedSlots(int row) {
+    return sharedSlots[row];
   }
 
   private void requireTargets(PageTables from, PageTables to) {

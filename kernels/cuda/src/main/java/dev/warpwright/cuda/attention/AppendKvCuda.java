@@ -11,6 +11,7 @@ import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.SlotArray;
 
 /** Starts {@code append_kv.cu}. */
 final class AppendKvCuda extends AppendKv {
@@ -22,6 +23,7 @@ final class AppendKvCuda extends AppendKv {
   private final CudaKernelDevice device;
   private final KvPoolCuda pages;
   private final CudaFunction kernel;
+  private final CudaFunction numbers;
   private final StepTables tables;
   private final RotationCuda rotation;
 
@@ -32,6 +34,7 @@ final class AppendKvCuda extends AppendKv {
     this.device = device;
     pages = (KvPoolCuda) pool;
     kernel = device.function("attention/append_kv", Variants.of("append_kv", spec.pool()));
+    numbers = device.function("attention/append_kv", "append_kv_numbers");
     tables = new StepTables(device, "appendKv");
     rotation = new RotationCuda(device, spec.rope(), "appendKv");
     super(device, spec, pool, 0);
@@ -64,17 +67,29 @@ final class AppendKvCuda extends AppendKv {
       long rows = (long) batch.tokens() * heads().kvHeads();
       KernelArguments arguments = run.arguments();
       pages.addTo(arguments);
-      arguments
-          .add(tables.lengths(layer))
-          .add(tables.starts(layer))
-          .add(tables.pages())
-          .add(tables.address(tokens));
+      tables.addTo(arguments, layer);
+      arguments.add(tables.address(tokens));
       rotation.addTo(arguments);
       arguments.add(keys).add(values).add(heads().kvHeads()).add(rows);
       long threads = rows * heads().headDim() * spec().pool().dtype().bytes() / WIDE;
       run.launch(kernel, LaunchGrid.of(Math.toIntExact(Math.ceilDiv(threads, THREADS)), THREADS));
+      for (int i = 0; i < pages.arrayCount(); i++) {
+        reset(run, layer, pages.array(i), rows);
+      }
       run.complete();
     }
+  }
+
+  /** Gives the numbers beside the new slots their initial value. */
+  private void reset(CudaRun run, int layer, SlotArray array, long rows) {
+    KernelArguments arguments = run.arguments();
+    arguments.add(CudaRun.address(array.tensor())).add(array.width()).add(array.initial());
+    pages.addPagingTo(arguments);
+    tables.addTo(arguments, layer);
+    arguments.add(tables.address(tokens)).add(heads().kvHeads()).add(rows);
+    run.launch(
+        numbers,
+        LaunchGrid.of(Math.toIntExact(Math.ceilDiv(rows * array.width(), THREADS)), THREADS));
   }
 
   @Override

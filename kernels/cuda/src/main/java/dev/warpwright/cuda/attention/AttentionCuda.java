@@ -11,9 +11,10 @@ import dev.warpwright.kernels.UnsupportedKernelException;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.AttentionKernels;
+import dev.warpwright.kernels.attention.CompactKv;
+import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
-import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.MergeStates;
 import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
@@ -22,7 +23,13 @@ import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.RmsNorm;
 import dev.warpwright.kernels.attention.RmsNormSpec;
-import dev.warpwright.kernels.attention.ScoreReduction;
+import dev.warpwright.kernels.attention.ScoreAccumulate;
+import dev.warpwright.kernels.attention.ScoreAccumulateSpec;
+import dev.warpwright.kernels.attention.SelectTokens;
+import dev.warpwright.kernels.attention.SelectTokensSpec;
+import dev.warpwright.kernels.attention.SlotArray;
+import dev.warpwright.kernels.attention.WindowScores;
+import dev.warpwright.kernels.attention.WindowScoresSpec;
 import java.util.List;
 
 /** The attention kernels on CUDA. */
@@ -41,26 +48,20 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   protected Support offers(KernelSpec spec) {
     return switch (spec) {
       case AppendKvSpec append -> offers(append.pool());
-      case PagedDecodeSpec decode when decode.scores() != ScoreReduction.NONE ->
-          Support.no("not built yet: scores");
-      case PagedDecodeSpec decode -> offers(decode.pool(), decode.masking(), decode.maxLength());
-      case PagedPrefillSpec prefill ->
-          offers(prefill.pool(), prefill.masking(), prefill.maxLength());
+      case PagedDecodeSpec decode -> offers(decode.pool(), decode.maxLength());
+      case PagedPrefillSpec prefill -> offers(prefill.pool(), prefill.maxLength());
+      case WindowScoresSpec window -> offers(window.pool(), window.maxLength());
+      case ScoreAccumulateSpec accumulate -> offers(accumulate.pool());
+      case SelectTokensSpec select -> offers(select.pool(), select.maxLength());
+      case CompactKvSpec compact -> offers(compact.pool());
       default -> Support.yes();
     };
   }
 
-  private static Support offers(KvPoolSpec pool, Masking masking, int maxLength) {
-    if (masking.alibi()) {
-      return Support.no("not built yet: ALiBi");
-    }
-    if (masking.sinkLogits()) {
-      return Support.no("not built yet: sink logits");
-    }
-    if (maxLength > MOST_SLOTS) {
-      return Support.no("rows of more than " + MOST_SLOTS + " slots");
-    }
-    return offers(pool);
+  private static Support offers(KvPoolSpec pool, int maxLength) {
+    return maxLength > MOST_SLOTS
+        ? Support.no("rows of more than " + MOST_SLOTS + " slots")
+        : offers(pool);
   }
 
   private static Support offers(KvPoolSpec pool) {
@@ -102,6 +103,30 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   public PagedPrefill pagedPrefill(PagedPrefillSpec spec, KvPool pool) {
     require(spec);
     return new PagedPrefillCuda(device(), spec, pool);
+  }
+
+  @Override
+  public WindowScores windowScores(WindowScoresSpec spec, KvPool pool) {
+    require(spec);
+    return new WindowScoresCuda(device(), spec, pool);
+  }
+
+  @Override
+  public ScoreAccumulate scoreAccumulate(ScoreAccumulateSpec spec, KvPool pool, SlotArray array) {
+    require(spec);
+    return new ScoreAccumulateCuda(device(), spec, pool, array);
+  }
+
+  @Override
+  public SelectTokens selectTokens(SelectTokensSpec spec, KvPool pool) {
+    require(spec);
+    return new SelectTokensCuda(device(), spec, pool);
+  }
+
+  @Override
+  public CompactKv compactKv(CompactKvSpec spec, KvPool pool) {
+    require(spec);
+    return new CompactKvCuda(device(), spec, pool);
   }
 
   @Override

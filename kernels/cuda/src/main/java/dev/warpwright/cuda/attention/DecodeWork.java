@@ -14,12 +14,11 @@ final class DecodeWork {
   private static final int LEAST_SLOTS = 256;
   private static final int SLOTS_PER_HEAD = 64;
 
-  private static final int ITEM = 2;
   private static final int MERGE = 3;
 
   private final Heads heads;
   private final int tileRows;
-  private final int chunkSlots;
+  private final SlotChunks chunks;
   private final int[] itemsFrom;
   private final int[] mergesFrom;
   private int mostItems;
@@ -33,21 +32,23 @@ final class DecodeWork {
   DecodeWork(Heads heads, int tileRows) {
     this.heads = heads;
     this.tileRows = tileRows;
-    chunkSlots = Math.max(LEAST_SLOTS, SLOTS_PER_HEAD * heads.group());
+    // An empty row has one chunk too: somebody must write its zeros.
+    chunks = new SlotChunks(heads, Math.max(LEAST_SLOTS, SLOTS_PER_HEAD * heads.group()), 1);
     itemsFrom = new int[heads.layers() + 1];
     mergesFrom = new int[heads.layers() + 1];
   }
 
-  /** Adds the items and then the merges (row, first item, chunks) of all layers. */
+  /** Adds the chunks, the items and the merges (row, first chunk, chunks) of all layers. */
   void divide(PageTables batch, StepTables tables) {
+    chunks.divide(batch, tables);
     int rows = batch.requests() * heads.kvHeads();
     mostItems = 0;
     for (int layer = 0; layer < heads.layers(); layer++) {
       itemsFrom[layer] = tables.next();
       int items = 0;
       for (int row = 0; row < rows; row++) {
-        int chunks = chunks(batch.length(layer * rows + row));
-        for (int chunk = 0; chunk < chunks; chunk++) {
+        int count = chunks.of(batch.length(layer * rows + row));
+        for (int chunk = 0; chunk < count; chunk++) {
           add(row, chunk, items++, tables);
         }
       }
@@ -58,25 +59,20 @@ final class DecodeWork {
       mergesFrom[layer] = tables.next();
       int item = 0;
       for (int row = 0; row < rows; row++) {
-        int chunks = chunks(batch.length(layer * rows + row));
-        if (chunks > 1) {
+        int count = chunks.of(batch.length(layer * rows + row));
+        if (count > 1) {
           tables.add(row);
           tables.add(item);
-          tables.add(chunks);
+          tables.add(count);
         }
-        item += chunks;
+        item += count;
       }
     }
     mergesFrom[heads.layers()] = tables.next();
   }
 
   private void add(int row, int chunk, int item, StepTables tables) {
-    if (tileRows == 0) {
-      tables.add(row);
-      tables.add(chunk);
-      return;
-    }
-    for (int head = 0; head < heads.group(); head += tileRows) {
+    for (int head = 0; head < heads.group() && tileRows > 0; head += tileRows) {
       tables.add(row);
       tables.add(head);
       tables.add(row / heads.kvHeads());
@@ -86,25 +82,21 @@ final class DecodeWork {
     }
   }
 
-  /** An empty row has one chunk too: somebody must write its zeros. */
-  private int chunks(int length) {
-    return Math.max(1, Math.ceilDiv(length, chunkSlots));
+  /** The chunks of all rows. */
+  SlotChunks chunks() {
+    return chunks;
   }
 
-  /** Slots of a chunk. */
-  int chunkSlots() {
-    return chunkSlots;
-  }
-
-  /** Blocks of a layer. */
+  /** Blocks of a layer: a chunk each, or an item of {@code paged_prefill.cuh}. */
   int items(int layer) {
-    return (itemsFrom[layer + 1] - itemsFrom[layer])
-        / (tileRows == 0 ? ITEM : PagedPrefillCuda.ITEM);
+    return tileRows == 0
+        ? chunks.count(layer)
+        : (itemsFrom[layer + 1] - itemsFrom[layer]) / PagedPrefillCuda.ITEM;
   }
 
-  /** Index of a layer's items in the tables. */
+  /** Index in the tables of what a layer's blocks do. */
   int firstItem(int layer) {
-    return itemsFrom[layer];
+    return tileRows == 0 ? chunks.first(layer) : itemsFrom[layer];
   }
 
   /** Rows of a layer with several chunks. */

@@ -5,6 +5,7 @@ import dev.warpwright.cuda.Resources;
 import dev.warpwright.cuda.runtime.DeviceBuffer;
 import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
@@ -43,20 +44,51 @@ final class KvPoolCuda extends KvPool {
     this.memory = parts;
   }
 
-  /** Adds the arrays, their sizes, and how to divide by the page size. */
+  /** Adds keys, values and positions, and their sizes. */
   void addTo(KernelArguments arguments) {
-    // slot / pageSize = slot * factor >> shift for slots below 2^31: Granlund and Montgomery 1994.
-    int shift = 31 + (Integer.SIZE - Integer.numberOfLeadingZeros(spec().pageSize() - 1));
-    int factor = (int) ((1L << shift) / spec().pageSize() + 1);
     arguments
         .add(memory.get(KEYS))
         .add(memory.get(VALUES))
         .add(memory.get(POSITIONS))
-        .add(spec().headPages())
-        .add(spec().headDim())
-        .add(spec().pageSize())
-        .add(factor)
-        .add(shift);
+        .add(spec().headDim());
+    addPagingTo(arguments);
+  }
+
+  /** Adds how many pages there are, their size, and how to divide by it. */
+  void addPagingTo(KernelArguments arguments) {
+    // slot / pageSize = slot * factor >> shift for slots below 2^31: Granlund and Montgomery 1994.
+    int shift = 31 + (Integer.SIZE - Integer.numberOfLeadingZeros(spec().pageSize() - 1));
+    int factor = (int) ((1L << shift) / spec().pageSize() + 1);
+    arguments.add(spec().headPages()).add(spec().pageSize()).add(factor).add(shift);
+  }
+
+  /** Device address of the keys. */
+  long keys() {
+    return memory.get(KEYS).address();
+  }
+
+  /** Device address of the values. */
+  long values() {
+    return memory.get(VALUES).address();
+  }
+
+  /** Device address of the logical positions. */
+  long positions() {
+    return memory.get(POSITIONS).address();
+  }
+
+  @Override
+  protected Support keepsArrays() {
+    return Support.yes();
+  }
+
+  @Override
+  protected void doCopy(int[] from, int[] to) {
+    for (int part = KEYS; part <= POSITIONS; part++) {
+      for (int i = 0; i < from.length; i++) {
+        device.copy(part(part).row(from[i]), part(part).row(to[i]));
+      }
+    }
   }
 
   @Override

@@ -71,7 +71,8 @@ final class PagedPrefillCuda extends PagedPrefill {
     long rows = (long) batch.tokens() * heads().queryHeads();
     device.reserve(
         2 * CudaRun.staged(Float.BYTES * rows * heads().headDim())
-            + CudaRun.staged(Float.BYTES * rows));
+            + CudaRun.staged(Float.BYTES * rows)
+            + Maskings.staged(spec().masking(), heads()));
     workspaceIs(tables.bytes() + rotation.bytes());
   }
 
@@ -82,12 +83,12 @@ final class PagedPrefillCuda extends PagedPrefill {
       final long query = run.input(q);
       final long to = run.output(out);
       final long logs = lse == null ? 0 : run.output(lse);
+      final long slopes = Maskings.slopes(run, bias);
+      final long sinks = Maskings.sinks(run, bias);
       KernelArguments arguments = run.arguments();
       pages.addTo(arguments);
+      tables.addTo(arguments, layer);
       arguments
-          .add(tables.lengths(layer))
-          .add(tables.starts(layer))
-          .add(tables.pages())
           .add(tables.address(firstItem))
           .add(Integer.MAX_VALUE)
           .add(query)
@@ -97,7 +98,7 @@ final class PagedPrefillCuda extends PagedPrefill {
           .add(heads().group());
       rotation.addTo(arguments);
       Maskings.addTo(arguments, spec().masking());
-      arguments.add(to).add(logs).add(0L).add(0L);
+      arguments.add(slopes).add(sinks).add(to).add(logs).add(0L).add(0L).add(0L).add(0L);
       run.launch(kernel, LaunchGrid.of(items, shape.threads()).withShared(shape.sharedBytes()));
       run.complete();
     }

@@ -1,6 +1,7 @@
 package dev.warpwright.cuda.attention;
 
 import dev.warpwright.cuda.CudaKernelDevice;
+import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
@@ -20,6 +21,7 @@ final class StepTables implements Resource {
   private int starts;
   private int pages;
   private int positions;
+  private int slotStarts;
 
   StepTables(CudaKernelDevice device, String holder) {
     this.device = device;
@@ -54,6 +56,30 @@ final class StepTables implements Resource {
     }
   }
 
+  /**
+   * Adds where the slots of each row begin in a per-slot tensor of its layer, as 64-bit numbers.
+   */
+  void addSlotStarts(PageTables batch) {
+    if (count % 2 != 0) {
+      add(0);
+    }
+    slotStarts = count;
+    for (int row = 0; row < batch.layers() * rowsOfLayer; row++) {
+      long start = batch.slotStart(row);
+      add((int) start);
+      add((int) (start >>> Integer.SIZE));
+    }
+  }
+
+  /** Most slots of a layer. */
+  static long mostSlots(PageTables batch) {
+    long most = 0;
+    for (int layer = 0; layer < batch.layers(); layer++) {
+      most = Math.max(most, batch.slots(layer));
+    }
+    return most;
+  }
+
   /** Index of the next number of a list. */
   int next() {
     return count;
@@ -83,24 +109,27 @@ final class StepTables implements Resource {
     return buffer.address() + (long) Integer.BYTES * index;
   }
 
+  /** Device address of the logical positions of the tokens. */
+  long positions() {
+    return address(positions);
+  }
+
   /** Device address of the lengths of a layer's rows. */
   long lengths(int layer) {
     return address(layer * rowsOfLayer);
   }
 
-  /** Device address of the index of the first page of each of a layer's rows. */
-  long starts(int layer) {
-    return address(starts + layer * rowsOfLayer);
+  /** Device address of where the slots of a layer's rows begin. */
+  long slotStarts(int layer) {
+    return address(slotStarts + 2 * layer * rowsOfLayer);
   }
 
-  /** Device address of the pages of all rows. */
-  long pages() {
-    return address(pages);
-  }
-
-  /** Device address of the logical positions of the tokens. */
-  long positions() {
-    return address(positions);
+  /** Adds lengths, starts and pages of a layer's rows. */
+  void addTo(KernelArguments arguments, int layer) {
+    arguments
+        .add(lengths(layer))
+        .add(address(starts + layer * rowsOfLayer))
+        .add(address(pages));
   }
 
   /** Bytes on the device. */

@@ -1,0 +1,3 @@
+#include "attention/window_scores.cuh"
+
+WINDOW_SCORES(window_scores_f32_d128, float, 128)
