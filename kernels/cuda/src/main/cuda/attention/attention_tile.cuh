@@ -33,24 +33,25 @@ template <typename T> __device__ bool special(uint4 raw) {
   return found;
 }
 
-// The rows of a block: group heads of each of consecutive tokens.
+// The rows of a block: group heads of each of consecutive tokens, whose positions may be any.
 struct TileRows {
   int count;
   int group;
-  int first;     // position of the token of row 0
   int offset;    // row 0 is this head of the group
   bool alibi;    // whether slopes lie beside the queries
   float *logits; // null, or where those of one token are kept: [slot, head of the group]
 
-  __device__ int position(int row) const { return first + (row + offset) / group; }
   __device__ float *logit(int slot, int row) const {
     return logits + ((long long)slot * group + offset + row);
   }
 };
 
-// Where the ALiBi slope of a row lies, behind its query: in banks of their own.
+// Where the ALiBi slope and the position of a row lie, behind its query: in banks of their own.
 template <int D, int STRIDE> __device__ int slope_at(int row) {
   return row * STRIDE + D + row % 16 / 2;
+}
+template <int D, int STRIDE> __device__ int position_at(int row) {
+  return slope_at<D, STRIDE>(row) + 8;
 }
 
 // Keeps that no row sees slots from to to.
@@ -147,7 +148,8 @@ __device__ void tile_softmax(const TileFinder<T, D, SPLIT> &finder, const TileRo
   using L = TileLayout<T, D, SPLIT>;
   int t = threadIdx.x % 4;
   int row = L::first_row() + threadIdx.x % 32 / 4; // and row + 8
-  const int at[2] = {rows.position(row), rows.position(row + 8)};
+  const int at[2] = {__float_as_int(queries[position_at<D, L::QUERY_STRIDE>(row)]),
+                     __float_as_int(queries[position_at<D, L::QUERY_STRIDE>(row + 8)])};
   float most[2] = {state.most[0], state.most[1]};
 #pragma unroll
   for (int n = 0; n < L::TILES; n++) {
@@ -326,7 +328,15 @@ __device__ void attend_tiles(const Pool<T> &pool, const Row &row, int begin, int
                              T *stages, TileState<T, D, SPLIT> &state) {
   using L = TileLayout<T, D, SPLIT>;
   int warpRow = L::first_row();
-  TileFinder<T, D, SPLIT> finder{row.pages, end, rows.position(0), rows.position(rows.count - 1)};
+  int least = INT_MAX;
+  int most = INT_MIN;
+  for (int i = threadIdx.x % 32; i < rows.count; i += 32) {
+    int position = __float_as_int(queries[position_at<D, L::QUERY_STRIDE>(i)]);
+    least = min(least, position);
+    most = max(most, position);
+  }
+  TileFinder<T, D, SPLIT> finder{row.pages, end, __reduce_min_sync(WARP, least),
+                                 __reduce_max_sync(WARP, most)};
   bool mine = warpRow < rows.count;
 #pragma unroll
   for (int half = 0; half < 2; half++) {

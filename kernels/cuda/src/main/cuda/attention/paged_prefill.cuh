@@ -63,8 +63,13 @@ __device__ void load_queries(const Share &share, const Query &query, const Rope 
     }
     *reinterpret_cast<Floats<4> *>(queries + row * L::QUERY_STRIDE + dim) = four;
   }
-  for (int row = threadIdx.x; bias.slopes != nullptr && row < L::ROWS; row += L::THREADS) {
-    queries[slope_at<D, L::QUERY_STRIDE>(row)] = bias.slopes[share.head(row)];
+  for (int row = threadIdx.x; row < L::ROWS; row += L::THREADS) {
+    int known = min(row, share.count - 1);
+    queries[position_at<D, L::QUERY_STRIDE>(row)] =
+        __int_as_float(query.positions[share.token_of(known)]);
+    if (bias.slopes != nullptr) {
+      queries[slope_at<D, L::QUERY_STRIDE>(row)] = bias.slopes[share.head(known)];
+    }
   }
   __syncthreads();
 }
@@ -125,11 +130,7 @@ __device__ void paged_prefill(const Pool<T> &pool, const PageTable &table, const
     Row row = table.row(share.item.row);
     int begin = share.item.chunk * chunkSlots;
     int end = min(row.length - begin, chunkSlots) + begin;
-    TileRows rows{share.count,
-                  share.group,
-                  query.positions[share.token],
-                  share.offset(),
-                  bias.slopes != nullptr,
+    TileRows rows{share.count, share.group, share.offset(), bias.slopes != nullptr,
                   kept.row(share.item.row, share.group)};
     attend_tiles(pool, row, begin, end, rows, masking, queries, stages, state);
   }

@@ -34,7 +34,7 @@ template <typename T, int D, bool SPLIT> struct TileFinder {
   using L = TileLayout<T, D, SPLIT>;
   const int *pages;
   int end;
-  int least; // positions of the first and the last query
+  int least; // of the positions of the queries
   int most;
 
   int start;        // first slot of the tile found, at least end if there is none

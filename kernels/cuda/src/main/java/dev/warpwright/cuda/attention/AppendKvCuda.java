@@ -49,7 +49,7 @@ final class AppendKvCuda extends AppendKv {
       for (int i = 0; i < count; i++) {
         tables.add(request);
         tables.add(count - i);
-        tables.add(batch.firstPosition(request) + i);
+        tables.add(batch.position(request, i));
       }
     }
     tables.upload();

@@ -77,8 +77,7 @@ final class CompactKvCuda extends CompactKv {
       for (int i = 0; i < pages.arrayCount(); i++) {
         SlotArray array = pages.array(i);
         long there = CudaRun.address(array.tensor());
-        move(
-            run, numbers, there, there, array.width(), array.width(), to, layer, slots, unseen);
+        move(run, numbers, there, there, array.width(), array.width(), to, layer, slots, unseen);
       }
       run.complete();
     }

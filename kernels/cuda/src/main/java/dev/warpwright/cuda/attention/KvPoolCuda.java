@@ -83,6 +83,11 @@ final class KvPoolCuda extends KvPool {
   }
 
   @Override
+  protected Support takesTokenPositions() {
+    return Support.yes();
+  }
+
+  @Override
   protected void doCopy(int[] from, int[] to) {
     for (int part = KEYS; part <= POSITIONS; part++) {
       for (int i = 0; i < from.length; i++) {

@@ -40,7 +40,7 @@ final class SelectTokensCuda extends SelectTokens {
     tables.begin(batch);
     nexts = tables.next();
     for (int request = 0; request < batch.requests(); request++) {
-      tables.add(batch.firstPosition(request) + batch.newTokens(request));
+      tables.add(batch.nextPosition(request));
     }
     tables.addSlotStarts(batch);
     tables.upload();
@@ -52,8 +52,7 @@ final class SelectTokensCuda extends SelectTokens {
   }
 
   @Override
-  protected void execute(
-      PageTables batch, int layer, Tensor scores, Tensor budgets, Tensor kept) {
+  protected void execute(PageTables batch, int layer, Tensor scores, Tensor budgets, Tensor kept) {
     try (CudaRun run = device.begin()) {
       final long from = run.input(scores);
       final long most = run.input(budgets);

@@ -51,7 +51,7 @@ final class StepTables implements Resource {
     positions = count;
     for (int request = 0; request < batch.requests(); request++) {
       for (int i = 0; i < batch.newTokens(request); i++) {
-        add(batch.firstPosition(request) + i);
+        add(batch.position(request, i));
       }
     }
   }
@@ -126,10 +126,7 @@ final class StepTables implements Resource {
 
   /** Adds lengths, starts and pages of a layer's rows. */
   void addTo(KernelArguments arguments, int layer) {
-    arguments
-        .add(lengths(layer))
-        .add(address(starts + layer * rowsOfLayer))
-        .add(address(pages));
+    arguments.add(lengths(layer)).add(address(starts + layer * rowsOfLayer)).add(address(pages));
   }
 
   /** Bytes on the device. */

@@ -75,9 +75,9 @@ final class WindowScoresCuda extends WindowScores {
     }
     positions = tables.next();
     for (int request = 0; request < batch.requests(); request++) {
-      int next = batch.firstPosition(request) + batch.newTokens(request);
-      for (int row = rows(batch, request); row > 0; row--) {
-        tables.add(next - row);
+      int tokens = batch.newTokens(request);
+      for (int token = tokens - rows(batch, request); token < tokens; token++) {
+        tables.add(batch.position(request, token));
       }
     }
     tables.addSlotStarts(batch);
@@ -131,8 +131,7 @@ final class WindowScoresCuda extends WindowScores {
       for (long address : results) {
         arguments.add(address);
       }
-      run.launch(
-          kernel, LaunchGrid.of(chunks.count(layer), THREADS).withShared(sharedBytes));
+      run.launch(kernel, LaunchGrid.of(chunks.count(layer), THREADS).withShared(sharedBytes));
       run.complete();
     }
   }

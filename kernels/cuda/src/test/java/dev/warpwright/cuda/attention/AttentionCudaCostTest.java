@@ -25,12 +25,14 @@ import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.ContractTest;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 @CudaTest
 class AttentionCudaCostTest {
-  private static CaseCache cache(
+  static CaseCache cache(
       Heads heads, DType dtype, int pageSize, List<Integer> lengths, List<Integer> tokens) {
     return new CaseCache(
         new CaseRandom(1),
@@ -39,7 +41,7 @@ class AttentionCudaCostTest {
   }
 
   /** Keys, values and positions of all slots, with the tables that lead there. */
-  private static long slotBytes(CaseCache cache) {
+  static long slotBytes(CaseCache cache) {
     PageTables tables = cache.tables();
     long bytes = 0;
     for (int row = 0; row < tables.requests() * tables.kvHeads(); row++) {
@@ -49,11 +51,11 @@ class AttentionCudaCostTest {
     return bytes;
   }
 
-  private static Rope rope(Heads heads) {
+  static Rope rope(Heads heads) {
     return Rope.rotateHalf(heads.headDim(), 1e4);
   }
 
-  private static long rotationBytes(Heads heads, int tokens) {
+  static long rotationBytes(Heads heads, int tokens) {
     return 2L * Float.BYTES * heads.headDim() * tokens;
   }
 
@@ -94,6 +96,35 @@ class AttentionCudaCostTest {
               + q.tensor().bytes()
               + out.tensor().bytes()
               + lse.tensor().bytes());
+    }
+  }
+
+  /** What 16 sequences share, as one request of their queries: not read once for each. */
+  @Test
+  void aSharedPrefixIsReadOnce(SoftGpu gpu) {
+    int sequences = 16;
+    Heads heads = new Heads(1, 4, 1, 128);
+    CaseCache cache = cache(heads, DType.F16, 16, List.of(512), List.of(sequences));
+    PageTables shared =
+        new PageTables(1, 1, 16)
+            .begin(1)
+            .request(IntStream.range(0, sequences).map(i -> 512 + 7 * i).toArray())
+            .row(512, IntStream.range(0, 32).map(i -> cache.tables().page(0, i)).toArray(), 0, 32);
+    PagedPrefillSpec spec =
+        PagedPrefillSpec.causal(heads, cache.spec(), 1, sequences, 512, rope(heads));
+    try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
+        KernelDevice device = ContractTest.open("cuda", 1);
+        KvPool pool = cache.load(device, memory);
+        DeviceTensor q = device.allocate(DType.F32, sequences, 4, 128);
+        DeviceTensor out = device.allocate(DType.F32, sequences, 4, 128);
+        DeviceTensor lse = device.allocate(DType.F32, sequences, 4);
+        PagedPrefill plan = device.attention().pagedPrefill(spec, pool)) {
+      plan.update(shared);
+      CostCard cost =
+          CostCard.of(gpu, device, () -> plan.run(0, q.tensor(), out.tensor(), lse.tensor()));
+      long rest = q.tensor().bytes() + out.tensor().bytes() + lse.tensor().bytes();
+      double most = 1.1 * (slotBytes(cache) + 2 * rest + 4 * rotationBytes(heads, sequences));
+      assertTrue(cost.requestedBytes() <= most, () -> cost.requestedBytes() + " of " + most);
     }
   }
 

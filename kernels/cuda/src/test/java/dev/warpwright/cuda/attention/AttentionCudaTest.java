@@ -216,6 +216,31 @@ class AttentionCudaTest {
     }
   }
 
+  /** One request for tokens at any positions gives what a request for each gives. */
+  @ParameterizedTest
+  @CsvSource({"F16, 3, 128", "F32, 1, 64"})
+  void queriesMayBeAnywhere(DType dtype, int group, int headDim) {
+    int tokens = 130;
+    int[] positions = {129, 3, 40, 40, 90};
+    try (Machine m = new Machine(new Heads(1, group, 1, headDim), dtype, 16, 1)) {
+      m.append.update(m.tables(0, new int[] {tokens}, new int[] {tokens}));
+      m.append.run(0, random(m.keys(tokens), 1), random(m.keys(tokens), 2));
+      Tensor q = random(m.queries(positions.length), 3);
+      Tensor together = m.queries(positions.length);
+      int[] pages = IntStream.range(0, 9).toArray();
+      m.prefill.update(
+          new PageTables(1, 1, 16).begin(1).request(positions).row(tokens, pages, 0, 9));
+      m.prefill.run(0, q, together, null);
+      for (int i = 0; i < positions.length; i++) {
+        Tensor one = m.queries(1);
+        m.prefill.update(
+            new PageTables(1, 1, 16).begin(1).request(1, positions[i]).row(tokens, pages, 0, 9));
+        m.prefill.run(0, q.slice(i, i + 1), one, null);
+        assertSameBits(together.slice(i, i + 1), one);
+      }
+    }
+  }
+
   /** Tensors of the device that do not start at multiples of 16 bytes. */
   @ParameterizedTest
   @CsvSource({"2", "12"})
