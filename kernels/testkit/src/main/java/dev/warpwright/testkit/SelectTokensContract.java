@@ -30,6 +30,8 @@ public final class SelectTokensContract implements KernelContract {
     TIES,
     /** All alike. */
     EQUAL,
+    /** Zeros of both signs, which are alike. */
+    ZEROS,
     /** NaN, infinities and zeros of both signs among others. */
     WILD,
     /** Scores that differ in their last bits only. */
@@ -51,6 +53,7 @@ public final class SelectTokensContract implements KernelContract {
         drawn(Scores.TIES, 30, 0, 0, 100, 400),
         drawn(Scores.TIES, 30, 4, 16, 100, 400),
         drawn(Scores.EQUAL, 50, 4, 8, 400),
+        drawn(Scores.ZEROS, 20, 0, 0, 60),
         drawn(Scores.WILD, 50, 0, 0, 400, 60),
         drawn(Scores.WILD, 390, 3, 3, 400),
         drawn(Scores.CLOSE, 111, 0, 0, 400),
@@ -133,6 +136,7 @@ public final class SelectTokensContract implements KernelContract {
               case DISTINCT -> drawn[i];
               case TIES -> random.oneOf(0f, 0.25f, -3f);
               case EQUAL -> 0.5f;
+              case ZEROS -> random.oneOf(0f, -0f);
               case WILD ->
                   random.oneOf(
                       drawn[i],

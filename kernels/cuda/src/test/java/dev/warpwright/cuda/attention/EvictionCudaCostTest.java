@@ -113,14 +113,14 @@ class EvictionCudaCostTest {
     try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
         KernelDevice device = ContractTest.open("cuda", 1);
         KvPool pool = cache.load(device, memory);
-        SlotArray ignored = pool.attach("scores", 3, 0);
+        SlotArray array = pool.attach("scores", 3, 0);
         DeviceTensor kept = device.allocate(DType.I32, 2 * SLOTS);
         CompactKv plan =
             device.attention().compactKv(new CompactKvSpec(HEADS, cache.spec(), 1), pool)) {
       device.copy(Tensor.wrap(slots, slots.length), kept.tensor());
       plan.update(from, to);
       CostCard cost = CostCard.of(gpu, device, () -> plan.run(0, kept.tensor()));
-      long slot = 2L * HEADS.headDim() * DType.F16.bytes() + 4L * Integer.BYTES;
+      long slot = 2L * HEADS.headDim() * DType.F16.bytes() + (1L + array.width()) * Integer.BYTES;
       cost.assertCosts(
           "compact_kv",
           staying == 0 ? "" : "most slots stay",

@@ -70,7 +70,7 @@ class EvictionCudaTest {
     KvPool pool = device.attention().pool(SPEC);
     float[] values = new float[PAGES * PAGE * 8];
     for (int i = 0; i < values.length; i++) {
-      values[i] = i / 8;
+      values[i] = Math.floorDiv(i, 8);
     }
     Tensor all = Tensor.wrap(values, PAGES, PAGE, 8);
     int[] positions = IntStream.range(0, PAGES * PAGE).toArray();
