@@ -170,7 +170,9 @@ final class Arithmetic {
       IntBinaryOperator product = intProduct(half, type);
       int keep = sum.bytes == 2 ? 0xffff : -1;
       form.instr.action =
-          Lanes.int3(d, a, b, c, (x, y, z) -> (product.applyAsInt(x, y) + z) & keep);
+          type.bytes == 4 && half.equals("lo")
+              ? Lanes.int3(d, a, b, c, (x, y, z) -> x * y + z)
+              : Lanes.int3(d, a, b, c, (x, y, z) -> (product.applyAsInt(x, y) + z) & keep);
     }
   }
 

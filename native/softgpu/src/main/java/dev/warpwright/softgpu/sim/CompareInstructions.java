@@ -98,32 +98,26 @@ final class CompareInstructions {
     int b = form.source(2, type);
     if (type.isFloat()) {
       form.instr.group = Instr.Group.FLOAT;
+      FloatTest floats = floats(name, form);
       if (type == PtxType.F64) {
         Lanes.LongTest test =
-            (x, y) -> floats(name, Double.longBitsToDouble(x), Double.longBitsToDouble(y), form);
-        checkFloat(name, form);
+            (x, y) -> floats.test(Double.longBitsToDouble(x), Double.longBitsToDouble(y));
         return (w, m) -> Lanes.testLongs(w, m, a, b, test);
       }
-      checkFloat(name, form);
       Lanes.IntTest test =
           switch (type) {
             case F32 ->
                 flush
                     ? (x, y) ->
-                        floats(
-                            name,
+                        floats.test(
                             FloatInstructions.flush(Float.intBitsToFloat(x)),
-                            FloatInstructions.flush(Float.intBitsToFloat(y)),
-                            form)
-                    : (x, y) ->
-                        floats(name, Float.intBitsToFloat(x), Float.intBitsToFloat(y), form);
+                            FloatInstructions.flush(Float.intBitsToFloat(y)))
+                    : (x, y) -> floats.test(Float.intBitsToFloat(x), Float.intBitsToFloat(y));
             case F16, BF16 ->
                 (x, y) ->
-                    floats(
-                        name,
+                    floats.test(
                         HalfArithmetic.value(x, type == PtxType.BF16),
-                        HalfArithmetic.value(y, type == PtxType.BF16),
-                        form);
+                        HalfArithmetic.value(y, type == PtxType.BF16));
             default -> throw form.refuse("type ." + type.text + " is not for " + form.base);
           };
       return (w, m) -> Lanes.testInts(w, m, a, b, test);
@@ -172,27 +166,28 @@ final class CompareInstructions {
     };
   }
 
-  private static void checkFloat(String name, Form form) {
-    floats(name, 0, 0, form);
+  /** Compares two numbers. */
+  @FunctionalInterface
+  interface FloatTest {
+    boolean test(double x, double y);
   }
 
-  static boolean floats(String name, double x, double y, Form form) {
-    boolean unordered = Double.isNaN(x) || Double.isNaN(y);
+  static FloatTest floats(String name, Form form) {
     return switch (name) {
-      case "eq" -> x == y;
-      case "ne" -> !unordered && x != y;
-      case "lt" -> x < y;
-      case "le" -> x <= y;
-      case "gt" -> x > y;
-      case "ge" -> x >= y;
-      case "equ" -> unordered || x == y;
-      case "neu" -> unordered || x != y;
-      case "ltu" -> unordered || x < y;
-      case "leu" -> unordered || x <= y;
-      case "gtu" -> unordered || x > y;
-      case "geu" -> unordered || x >= y;
-      case "num" -> !unordered;
-      case "nan" -> unordered;
+      case "eq" -> (x, y) -> x == y;
+      case "ne" -> (x, y) -> x < y || x > y;
+      case "lt" -> (x, y) -> x < y;
+      case "le" -> (x, y) -> x <= y;
+      case "gt" -> (x, y) -> x > y;
+      case "ge" -> (x, y) -> x >= y;
+      case "equ" -> (x, y) -> !(x < y || x > y);
+      case "neu" -> (x, y) -> x != y;
+      case "ltu" -> (x, y) -> !(x >= y);
+      case "leu" -> (x, y) -> !(x > y);
+      case "gtu" -> (x, y) -> !(x <= y);
+      case "geu" -> (x, y) -> !(x < y);
+      case "num" -> (x, y) -> !Double.isNaN(x) && !Double.isNaN(y);
+      case "nan" -> (x, y) -> Double.isNaN(x) || Double.isNaN(y);
       default -> throw form.refuse("." + name + " of floating-point numbers");
     };
   }

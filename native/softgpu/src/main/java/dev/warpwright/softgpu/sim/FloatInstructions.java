@@ -86,6 +86,12 @@ final class FloatInstructions {
                       op.applyAsDouble(Double.longBitsToDouble(x), Double.longBitsToDouble(y))));
       return;
     }
+    IntBinaryOperator plain =
+        rounding == Rounding.RN && !flush && !saturate ? plain(form.base) : null;
+    if (plain != null) {
+      form.instr.action = Lanes.int2(d, a, b, plain);
+      return;
+    }
     form.instr.action =
         Lanes.int2(
             d,
@@ -101,6 +107,16 @@ final class FloatInstructions {
   private static float divide(float x, float y) {
     boolean vanishes = Math.abs(y) > 0x1p126f && Float.isFinite(y);
     return vanishes ? x * Math.copySign(0f, y) : x / y;
+  }
+
+  /** The operations that most kernels consist of, in one piece. */
+  private static @Nullable IntBinaryOperator plain(String name) {
+    return switch (name) {
+      case "add" -> (x, y) -> bits(Float.intBitsToFloat(x) + Float.intBitsToFloat(y));
+      case "sub" -> (x, y) -> bits(Float.intBitsToFloat(x) - Float.intBitsToFloat(y));
+      case "mul" -> (x, y) -> bits(Float.intBitsToFloat(x) * Float.intBitsToFloat(y));
+      default -> null;
+    };
   }
 
   private static IntBinaryOperator wrap(Float2 op, boolean flush, boolean saturate) {

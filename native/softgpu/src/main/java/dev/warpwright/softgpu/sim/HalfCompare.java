@@ -21,22 +21,19 @@ final class HalfCompare {
           case U32, S32 -> 0xffff;
           default -> throw form.refuse("type ." + to.text + " is not for set");
         };
-    CompareInstructions.floats(name, 0, 0, form);
+    CompareInstructions.FloatTest test = CompareInstructions.floats(name, form);
     form.instr.action =
         Lanes.int2(
             form.target(0, PtxType.B32),
             form.source(1, PtxType.B32),
             form.source(2, PtxType.B32),
             (x, y) ->
-                (test(name, x, y, brain, form) ? yes : 0)
-                    | (test(name, x >>> 16, y >>> 16, brain, form) ? yes << 16 : 0));
+                (test(test, x, y, brain) ? yes : 0)
+                    | (test(test, x >>> 16, y >>> 16, brain) ? yes << 16 : 0));
   }
 
-  private static boolean test(String name, int x, int y, boolean brain, Form form) {
-    return CompareInstructions.floats(
-        name,
-        HalfArithmetic.value(x & 0xffff, brain),
-        HalfArithmetic.value(y & 0xffff, brain),
-        form);
+  private static boolean test(CompareInstructions.FloatTest test, int x, int y, boolean brain) {
+    return test.test(
+        HalfArithmetic.value(x & 0xffff, brain), HalfArithmetic.value(y & 0xffff, brain));
   }
 }

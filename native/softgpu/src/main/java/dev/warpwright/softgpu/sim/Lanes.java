@@ -54,33 +54,15 @@ final class Lanes {
   }
 
   static Action int1(int d, int a, IntUnaryOperator op) {
-    return (w, mask) -> {
-      int[] r = w.r;
-      for (int m = mask; m != 0; m &= m - 1) {
-        int l = Integer.numberOfTrailingZeros(m);
-        r[d + l] = op.applyAsInt(r[a + l]);
-      }
-    };
+    return LaneLoops.of(LaneLoops.Int1.class, IntUnaryOperator.class, op, d, a, 0, 0);
   }
 
   static Action int2(int d, int a, int b, IntBinaryOperator op) {
-    return (w, mask) -> {
-      int[] r = w.r;
-      for (int m = mask; m != 0; m &= m - 1) {
-        int l = Integer.numberOfTrailingZeros(m);
-        r[d + l] = op.applyAsInt(r[a + l], r[b + l]);
-      }
-    };
+    return LaneLoops.of(LaneLoops.Int2.class, IntBinaryOperator.class, op, d, a, b, 0);
   }
 
   static Action int3(int d, int a, int b, int c, Int3 op) {
-    return (w, mask) -> {
-      int[] r = w.r;
-      for (int m = mask; m != 0; m &= m - 1) {
-        int l = Integer.numberOfTrailingZeros(m);
-        r[d + l] = op.apply(r[a + l], r[b + l], r[c + l]);
-      }
-    };
+    return LaneLoops.of(LaneLoops.Int3.class, Int3.class, op, d, a, b, c);
   }
 
   static Action long1(int d, int a, LongUnaryOperator op) {
@@ -94,13 +76,7 @@ final class Lanes {
   }
 
   static Action long2(int d, int a, int b, LongBinaryOperator op) {
-    return (w, mask) -> {
-      long[] q = w.q;
-      for (int m = mask; m != 0; m &= m - 1) {
-        int l = Integer.numberOfTrailingZeros(m);
-        q[d + l] = op.applyAsLong(q[a + l], q[b + l]);
-      }
-    };
+    return LaneLoops.of(LaneLoops.Long2.class, LongBinaryOperator.class, op, d, a, b, 0);
   }
 
   static Action long3(int d, int a, int b, int c, Long3 op) {
