@@ -174,19 +174,25 @@ final class Evictor implements Resource {
     return plan;
   }
 
-  /** One row after the eviction: its length, and its pages with −1 for those to be taken. */
+  /**
+   * One row after the eviction: its length, its pages with −1 for those to be taken, and how many
+   * of its first slots do not move.
+   */
   private static final class Target {
     private final Sequence sequence;
     private final int row;
     private final int length;
     private final int[] pages;
+    private final int staying;
     private final boolean forgotten;
 
-    Target(Sequence sequence, int row, int length, int[] pages, boolean forgotten) {
+    Target(
+        Sequence sequence, int row, int length, int[] pages, int staying, boolean forgotten) {
       this.sequence = sequence;
       this.row = row;
       this.length = length;
       this.pages = pages;
+      this.staying = staying;
       this.forgotten = forgotten;
     }
   }
@@ -266,10 +272,15 @@ final class Evictor implements Resource {
     int[] newPages = new int[(length + pageSize - 1) / pageSize];
     for (int index = 0; index < newPages.length; index++) {
       int page = sequence.page(row, index);
-      boolean written = Math.min(length, (index + 1) * pageSize) > staying;
+      boolean written = isWritten(index, length, staying);
       newPages[index] = written && pages.holders(page) > 1 ? -1 : page;
     }
-    return new Target(sequence, row, length, newPages, forgotten);
+    return new Target(sequence, row, length, newPages, staying, forgotten);
+  }
+
+  /** Whether a page of a row of which {@code staying} slots do not move gets others. */
+  private boolean isWritten(int index, int length, int staying) {
+    return Math.min(length, (index + 1) * cache.spec().pageSize()) > staying;
   }
 
   private PageTables tablesAfter(Sequence[] sequences, List<Target> targets) {
@@ -301,6 +312,11 @@ final class Evictor implements Resource {
       int page = sequence.page(target.row, i);
       if (i >= target.pages.length || target.pages[i] != page) {
         pages.give(page);
+      }
+    }
+    for (int i = 0; i < target.pages.length; i++) {
+      if (isWritten(i, target.length, target.staying)) {
+        pages.wrote(target.pages[i]);
       }
     }
     sequence.compact(target.row, target.length, target.pages);

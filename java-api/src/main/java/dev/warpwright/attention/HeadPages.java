@@ -1,17 +1,23 @@
 package dev.warpwright.attention;
 
 /**
- * Which pages of a pool are free, and how many rows hold each other one. Free pages are a stack:
- * what was freed last is used first, while it is still in a cache.
+ * Which pages of a pool are free, how many rows hold each other one, and when it was written last.
+ * Free pages are a stack: what was freed last is used first, while it is still in a cache.
  */
 final class HeadPages {
   private final int[] free;
   private final int[] holders;
+
+  /** Of each page the number of its last write; page and number together name what it holds. */
+  private final long[] stamps;
+
+  private long writes;
   private int count;
 
   HeadPages(int total) {
     free = new int[total];
     holders = new int[total];
+    stamps = new long[total];
     count = total;
     for (int i = 0; i < total; i++) {
       free[i] = total - 1 - i;
@@ -27,7 +33,23 @@ final class HeadPages {
   int take() {
     int page = free[--count];
     holders[page] = 1;
+    wrote(page);
     return page;
+  }
+
+  /** The page's keys and values are, or will be in the step that begins, others than before. */
+  void wrote(int page) {
+    stamps[page] = ++writes;
+  }
+
+  /** Number of the page's last write. */
+  long stamp(int page) {
+    return stamps[page];
+  }
+
+  /** Writes of all pages so far. */
+  long writes() {
+    return writes;
   }
 
   /** One more row holds the page. */

@@ -18,6 +18,7 @@ public final class PagedKvCache implements Resource {
   private final HeadPages pages;
   private final ScoreNotes notes;
   private final Evictor evictor;
+  private final PrefixIndex prefixes;
 
   /** An empty cache on {@code device}. */
   public PagedKvCache(KernelDevice device, KvCacheSpec spec) {
@@ -32,6 +33,7 @@ public final class PagedKvCache implements Resource {
     }
     this.pages = new HeadPages(spec.headPages());
     this.evictor = new Evictor(device, this, pages);
+    this.prefixes = new PrefixIndex(this, pages);
   }
 
   /** Sizes. */
@@ -54,12 +56,12 @@ public final class PagedKvCache implements Resource {
     return pool.bytes() + notes.bytes();
   }
 
-  /** Keys and values of the pages that sequences hold, in bytes. */
+  /** Keys and values of the pages that sequences and {@link #prefixes} hold, in bytes. */
   public synchronized long heldBytes() {
     return spec.pool().bytes() / spec.headPages() * (spec.headPages() - pages.count());
   }
 
-  /** Pages that no sequence holds. */
+  /** Pages that neither a sequence nor {@link #prefixes} holds. */
   public synchronized int freePages() {
     return pages.count();
   }
@@ -78,6 +80,21 @@ public final class PagedKvCache implements Resource {
   public Batch batch(Sequence... sequences) {
     requireOpen();
     return new Batch(this, sequences);
+  }
+
+  /**
+   * Beginnings of texts that the cache keeps for sequences to come.
+   *
+   * @throws IllegalStateException if the cache notes scores: these are each sequence's own, so that
+   *     sequences cannot share pages for long
+   */
+  public PrefixIndex prefixes() {
+    requireOpen();
+    if (spec.observation().kind() != Observation.Kind.NOTHING) {
+      throw new IllegalStateException(
+          "prefixes of a cache that notes " + spec.observation() + ": only one that notes nothing");
+    }
+    return prefixes;
   }
 
   /**
@@ -157,10 +174,28 @@ public final class PagedKvCache implements Resource {
     }
   }
 
-  /** Refuses what needs more pages than are free. */
+  /**
+   * Refuses what needs more pages than are free, those included that only {@link #prefixes} holds;
+   * of these as many are let go as are needed.
+   */
   void requireFree(long needed) {
-    if (needed > pages.count()) {
-      throw new PoolExhaustedException(needed, pages.count(), spec.headPages());
+    if (needed <= pages.count()) {
+      return;
+    }
+    long available = pages.count() + prefixes.spare();
+    if (needed > available) {
+      throw new PoolExhaustedException(needed, (int) available, spec.headPages());
+    }
+    prefixes.letGo(needed);
+  }
+
+  /** Refuses what is not an open sequence of this cache. */
+  void requireOwn(String argument, Sequence sequence) {
+    requireOpen();
+    Checks.notNull(argument, sequence);
+    Checks.that(sequence.cache() == this, argument, "of another cache", "of this cache");
+    if (!sequence.isOpen()) {
+      throw new IllegalStateException(argument + " is closed");
     }
   }
 

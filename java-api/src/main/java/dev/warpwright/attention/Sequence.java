@@ -19,6 +19,10 @@ public final class Sequence implements Resource {
   private final int[] lengths;
   private int position;
   private long version;
+
+  /** Writes of all pages before the last step: what was written later may still be incomplete. */
+  private long settled = Long.MAX_VALUE;
+
   private boolean closed;
 
   /** Slots that the rows of each layer keep, when a policy has decided that. */
@@ -33,6 +37,15 @@ public final class Sequence implements Resource {
     this.lengths = new int[rows];
   }
 
+  /** A sequence that has {@code tokens} tokens in each of its rows; their pages are counted already. */
+  Sequence(PagedKvCache cache, int tokens, int[][] tables) {
+    this(cache, tables.length);
+    for (int row = 0; row < tables.length; row++) {
+      compact(row, tokens, tables[row]);
+    }
+    position = tokens;
+  }
+
   /** A copy that shares all pages; they are not counted here. */
   Sequence(Sequence origin) {
     cache = origin.cache;
@@ -42,6 +55,7 @@ public final class Sequence implements Resource {
     position = origin.position;
     budgets = origin.budgets;
     policy = origin.policy;
+    settled = origin.settled;
   }
 
   /** The cache that the sequence is in. */
@@ -89,6 +103,23 @@ public final class Sequence implements Resource {
     return pageCounts[row];
   }
 
+  /** Leading full pages of a row that both sequences have. */
+  int commonPages(Sequence other, int row) {
+    int full = Math.min(lengths[row], other.lengths[row]) / cache.spec().pageSize();
+    int mismatch = Arrays.mismatch(pages[row], 0, full, other.pages[row], 0, full);
+    return mismatch < 0 ? full : mismatch;
+  }
+
+  /** An order in which sequences that begin with the same pages of the first row are neighbours. */
+  static int comparePages(Sequence a, Sequence b) {
+    return Arrays.compare(a.pages[0], 0, a.pageCounts[0], b.pages[0], 0, b.pageCounts[0]);
+  }
+
+  /** Whether the keys and values of a page may still be on their way. */
+  boolean isHot(int page, HeadPages all) {
+    return all.stamp(page) > settled;
+  }
+
   /** Changes with every step and eviction. */
   long version() {
     return version;
@@ -115,6 +146,9 @@ public final class Sequence implements Resource {
 
   /** Makes room for {@code tokens} more tokens in all rows; there are enough free pages. */
   void grow(int tokens, int pageSize, HeadPages free) {
+    if (tokens > 0) {
+      settled = free.writes();
+    }
     for (int row = 0; row < lengths.length; row++) {
       int missing = missingPages(row, tokens, pageSize);
       if (pageCounts[row] + missing > pages[row].length) {
@@ -123,6 +157,9 @@ public final class Sequence implements Resource {
       }
       for (int i = 0; i < missing; i++) {
         pages[row][pageCounts[row]++] = free.take();
+      }
+      for (int i = lengths[row] / pageSize; tokens > 0 && i < pageCounts[row]; i++) {
+        free.wrote(pages[row][i]);
       }
       lengths[row] += tokens;
     }
