@@ -86,6 +86,12 @@ public record KvCacheSpec(
     return new KvPoolSpec(headPages, pageSize, headDim, dtype);
   }
 
+  /** Refuses a cache whose pages these are not: all but their number must be as {@code other}. */
+  void requireLayout(String argument, KvCacheSpec other) {
+    KvCacheSpec expected = other.headPages(headPages);
+    Checks.that(equals(expected), argument + ".spec", this, expected.toString());
+  }
+
   /** Rows of page tables that a sequence has: one for each layer and kv head. */
   int rows() {
     return layers * kvHeads;

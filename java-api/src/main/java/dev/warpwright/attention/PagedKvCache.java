@@ -46,6 +46,11 @@ public final class PagedKvCache implements Resource {
     return pool;
   }
 
+  /** Who holds which page. */
+  HeadPages pages() {
+    return pages;
+  }
+
   /** The numbers beside the slots. */
   ScoreNotes notes() {
     return notes;
@@ -95,6 +100,17 @@ public final class PagedKvCache implements Resource {
           "prefixes of a cache that notes " + spec.observation() + ": only one that notes nothing");
     }
     return prefixes;
+  }
+
+  /**
+   * A new sequence from a copy of one. The caller closes it.
+   *
+   * @param snapshot of a sequence of a cache with the same layout; sizes of pools may differ
+   * @throws PoolExhaustedException if there are too few free pages; nothing has changed then
+   */
+  public synchronized Sequence restore(KvSnapshot snapshot) {
+    requireOpen();
+    return Checks.notNull("snapshot", snapshot).into(this);
   }
 
   /**
@@ -203,7 +219,7 @@ public final class PagedKvCache implements Resource {
     sequence.release(pages);
   }
 
-  private void requireOpen() {
+  void requireOpen() {
     if (!pool.isOpen()) {
       throw new IllegalStateException("the cache is closed");
     }

@@ -1,8 +1,9 @@
 package dev.warpwright.attention;
 
 /**
- * A cache has too few free pages for a step or for the copies that an eviction needs. Nothing was
- * changed in any layer of any sequence.
+ * A cache has too few free pages for a step, for the copies that an eviction needs or for a sequence
+ * that comes in, or a swap space for one that goes out. Nothing was changed in any layer of any
+ * sequence.
  */
 public class PoolExhaustedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -11,21 +12,35 @@ public class PoolExhaustedException extends RuntimeException {
   private final int free;
 
   /**
-   * Reports a step or eviction that does not fit.
+   * Reports what does not fit into a cache.
    *
-   * @param asked pages that it needs
+   * @param asked pages that are needed
    * @param free pages that are free
    * @param total pages of the pool
    */
   public PoolExhaustedException(long asked, int free, int total) {
+    this("the cache", asked, free, total);
+  }
+
+  /**
+   * Reports what does not fit into some place for pages.
+   *
+   * @param place the place, for the message
+   * @param asked pages that are needed
+   * @param free pages that are free
+   * @param total pages of the place
+   */
+  PoolExhaustedException(String place, long asked, int free, int total) {
     super(
-        "the step or eviction needs "
+        "needed are "
             + asked
             + " more head pages, "
             + free
             + " of "
             + total
-            + " are free: close sequences or make the pool larger");
+            + " of "
+            + place
+            + " are free: close sequences or make it larger");
     this.asked = asked;
     this.free = free;
   }

@@ -3,6 +3,7 @@ package dev.warpwright.attention;
 import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.attention.PageTables;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,14 +49,20 @@ public final class Sequence implements Resource {
 
   /** A copy that shares all pages; they are not counted here. */
   Sequence(Sequence origin) {
-    cache = origin.cache;
-    pages = Arrays.stream(origin.pages).map(int[]::clone).toArray(int[][]::new);
-    pageCounts = origin.pageCounts.clone();
+    this(origin, origin.cache, origin.pages);
+    System.arraycopy(origin.pageCounts, 0, pageCounts, 0, pageCounts.length);
+  }
+
+  /** The same tokens in other pages, maybe of another cache; they are counted already. */
+  Sequence(Sequence origin, PagedKvCache cache, int[][] tables) {
+    this.cache = cache;
+    pages = Arrays.stream(tables).map(int[]::clone).toArray(int[][]::new);
+    pageCounts = Arrays.stream(tables).mapToInt(table -> table.length).toArray();
     lengths = origin.lengths.clone();
     position = origin.position;
     budgets = origin.budgets;
     policy = origin.policy;
-    settled = origin.settled;
+    settled = cache == origin.cache ? origin.settled : Long.MAX_VALUE;
   }
 
   /** The cache that the sequence is in. */
@@ -101,6 +108,13 @@ public final class Sequence implements Resource {
 
   int pageCount(int row) {
     return pageCounts[row];
+  }
+
+  /** Pages of all rows, one row after the other. */
+  int[] allPages() {
+    return IntStream.range(0, pages.length)
+        .flatMap(row -> Arrays.stream(pages[row], 0, pageCounts[row]))
+        .toArray();
   }
 
   /** Leading full pages of a row that both sequences have. */
