@@ -16,6 +16,7 @@ import dev.warpwright.kernels.attention.Rope;
  * @param masking masks, cap, biases
  * @param maxBatch most sequences of a batch
  * @param maxTokens most new tokens of a step
+ * @param cascade whether pages that sequences of a batch share are read once for all of them
  */
 public record AttentionSpec(
     PagedKvCache cache,
@@ -24,7 +25,8 @@ public record AttentionSpec(
     float scale,
     Masking masking,
     int maxBatch,
-    int maxTokens) {
+    int maxTokens,
+    boolean cascade) {
   /** What every provider can count to. */
   private static final int MOST_SLOTS = 1 << 30;
 
@@ -36,6 +38,11 @@ public record AttentionSpec(
     Checks.finite("scale", scale);
     Checks.between("maxBatch", maxBatch, 1, 1 << 24);
     Checks.between("maxTokens", maxTokens, 1, Integer.MAX_VALUE);
+    Checks.that(
+        !cascade || cache.spec().observation().kind() == Observation.Kind.NOTHING,
+        "cascade",
+        "true over a cache that notes " + cache.spec().observation(),
+        "false: where scores are noted, pages are each sequence's own");
     new Heads(cache.spec().layers(), queryHeads, cache.spec().kvHeads(), cache.spec().headDim());
   }
 
@@ -56,33 +63,47 @@ public record AttentionSpec(
      */
     public AttentionSpec over(PagedKvCache cache) {
       float scale = (float) (1 / Math.sqrt(Checks.notNull("cache", cache).spec().headDim()));
-      return new AttentionSpec(cache, queryHeads, Rope.NONE, scale, Masking.CAUSAL, 64, 512);
+      return new AttentionSpec(cache, queryHeads, Rope.NONE, scale, Masking.CAUSAL, 64, 512, false);
     }
   }
 
   /** With a rotation. */
   public AttentionSpec rope(Rope value) {
-    return new AttentionSpec(cache, queryHeads, value, scale, masking, maxBatch, maxTokens);
+    return new AttentionSpec(
+        cache, queryHeads, value, scale, masking, maxBatch, maxTokens, cascade);
   }
 
   /** With another scale. */
   public AttentionSpec scale(float value) {
-    return new AttentionSpec(cache, queryHeads, rope, value, masking, maxBatch, maxTokens);
+    return new AttentionSpec(cache, queryHeads, rope, value, masking, maxBatch, maxTokens, cascade);
   }
 
   /** With other masks. */
   public AttentionSpec masking(Masking value) {
-    return new AttentionSpec(cache, queryHeads, rope, scale, value, maxBatch, maxTokens);
+    return new AttentionSpec(cache, queryHeads, rope, scale, value, maxBatch, maxTokens, cascade);
   }
 
   /** With another limit of sequences. */
   public AttentionSpec maxBatch(int value) {
-    return new AttentionSpec(cache, queryHeads, rope, scale, masking, value, maxTokens);
+    return new AttentionSpec(cache, queryHeads, rope, scale, masking, value, maxTokens, cascade);
   }
 
   /** With another limit of new tokens. */
   public AttentionSpec maxTokens(int value) {
-    return new AttentionSpec(cache, queryHeads, rope, scale, masking, maxBatch, value);
+    return new AttentionSpec(cache, queryHeads, rope, scale, masking, maxBatch, value, cascade);
+  }
+
+  /**
+   * With pages that are read once for all sequences of a batch that begin with them, see {@link
+   * PrefixGroups}: attention over what a group shares and over what each has of its own is computed
+   * apart and joined. The results are those of attention without it but for the order of sums, and
+   * have the same bits whatever the order of the batch; they may change with which sequences are in
+   * it.
+   *
+   * @param value whether to; not over a cache that notes scores
+   */
+  public AttentionSpec cascade(boolean value) {
+    return new AttentionSpec(cache, queryHeads, rope, scale, masking, maxBatch, maxTokens, value);
   }
 
   /** Layers, heads and head dimension. */

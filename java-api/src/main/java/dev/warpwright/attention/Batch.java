@@ -92,6 +92,11 @@ public final class Batch {
     return this;
   }
 
+  /** A sequence. */
+  Sequence sequence(int index) {
+    return sequences[index];
+  }
+
   /** All sequences; refuses closed ones. */
   Sequence[] openSequences() {
     for (int i = 0; i < sequences.length; i++) {

@@ -186,8 +186,7 @@ final class Evictor implements Resource {
     private final int staying;
     private final boolean forgotten;
 
-    Target(
-        Sequence sequence, int row, int length, int[] pages, int staying, boolean forgotten) {
+    Target(Sequence sequence, int row, int length, int[] pages, int staying, boolean forgotten) {
       this.sequence = sequence;
       this.row = row;
       this.length = length;

@@ -16,8 +16,7 @@ final class HostNumbers implements Resource {
   /** Room for the numbers of {@code count} pages of a pool like {@code pool}. */
   HostNumbers(KvPool pool, int count) {
     for (int i = 0; i < pool.arrayCount(); i++) {
-      memory.add(
-          new HostTensor(DType.F32, count, pool.spec().pageSize(), pool.array(i).width()));
+      memory.add(new HostTensor(DType.F32, count, pool.spec().pageSize(), pool.array(i).width()));
     }
   }
 

@@ -17,9 +17,9 @@ import java.util.zip.CRC32C;
 
 /**
  * All that a cache holds of one sequence, in host memory and in canonical form: keys, values,
- * positions and noted scores of each layer's and head's row. Any provider's cache of the same layout
- * can {@linkplain PagedKvCache#restore restore} it, and {@link #writeTo} and {@link #read} carry it
- * to another process. What an eviction policy has decided is not part of it.
+ * positions and noted scores of each layer's and head's row. Any provider's cache of the same
+ * layout can {@linkplain PagedKvCache#restore restore} it, and {@link #writeTo} and {@link #read}
+ * carry it to another process. What an eviction policy has decided is not part of it.
  *
  * <p>Written, it is little-endian: {@code "WWKV"}, I32 version 1, I32 bytes of the layout, the
  * layout as text, I32 position, I32 length of each row; then keys, values, positions and noted

@@ -68,8 +68,8 @@ public final class Migration implements Resource {
   }
 
   /**
-   * Copies the pages that are full, not of the step that is under way, and new or changed since they
-   * were copied.
+   * Copies the pages that are full, not of the step that is under way, and new or changed since
+   * they were copied.
    *
    * @return how many that were
    * @throws PoolExhaustedException if the target has too few free pages; what is there already
@@ -229,7 +229,9 @@ public final class Migration implements Resource {
     }
   }
 
-  /** Breaks the migration off, if it is not finished: the target gets its pages back. Idempotent. */
+  /**
+   * Breaks the migration off, if it is not finished: the target gets its pages back. Idempotent.
+   */
   @Override
   public void close() {
     if (closed) {

@@ -37,6 +37,7 @@ public final class PagedAttention implements Resource {
   private final Step<PagedPrefill> prefill;
   private final AttentionBias[] biases;
   private final @Nullable ScoreObserver observer;
+  private final @Nullable Cascade cascade;
 
   /** Attention on {@code device}, which must be the cache's. */
   public PagedAttention(KernelDevice device, AttentionSpec spec) {
@@ -52,6 +53,7 @@ public final class PagedAttention implements Resource {
     biases = new AttentionBias[heads.layers()];
     Arrays.fill(biases, AttentionBias.NONE);
     observer = scores == null ? null : new ScoreObserver(device, spec, scores);
+    cascade = spec.cascade() ? new Cascade(device, spec) : null;
     try {
       append =
           plan(kernels.appendKv(new AppendKvSpec(heads, pages, batch, tokens, spec.rope()), pool));
@@ -95,7 +97,8 @@ public final class PagedAttention implements Resource {
   /** Memory that the plans hold. */
   public long workspaceBytes() {
     return plans.stream().mapToLong(BatchPlan::workspaceBytes).sum()
-        + (observer == null ? 0 : observer.bytes());
+        + (observer == null ? 0 : observer.bytes())
+        + (cascade == null ? 0 : cascade.bytes());
   }
 
   /**
@@ -163,6 +166,9 @@ public final class PagedAttention implements Resource {
   }
 
   private void runDecode(int layer, Batch batch, Tensor q, Tensor out, @Nullable Tensor lse) {
+    if (own(batch).isDecode() && runCascade(layer, batch, q, out, lse)) {
+      return;
+    }
     PagedDecode plan = decode.of(own(batch));
     Checks.between("layer", layer, 0, biases.length - 1);
     Tensor scores = observer == null ? null : observer.scores(layer, batch);
@@ -172,7 +178,21 @@ public final class PagedAttention implements Resource {
     }
   }
 
+  /** Attends to shared pages first, if there are any and the spec says so. */
+  private boolean runCascade(int layer, Batch batch, Tensor q, Tensor out, @Nullable Tensor lse) {
+    TokenOrder order = cascade == null ? null : cascade.order(own(batch));
+    if (cascade == null || order == null) {
+      return false;
+    }
+    Checks.between("layer", layer, 0, biases.length - 1);
+    cascade.run(layer, batch, order, q, biases[layer], out, lse);
+    return true;
+  }
+
   private void runPrefill(int layer, Batch batch, Tensor q, Tensor out, @Nullable Tensor lse) {
+    if (runCascade(layer, batch, q, out, lse)) {
+      return;
+    }
     PagedPrefill plan = prefill.of(own(batch));
     Checks.between("layer", layer, 0, biases.length - 1);
     Tensor logs = lse == null && observer != null ? observer.lse(batch) : lse;
@@ -205,6 +225,9 @@ public final class PagedAttention implements Resource {
     }
     if (observer != null) {
       observer.close();
+    }
+    if (cascade != null) {
+      cascade.close();
     }
   }
 }

@@ -1,9 +1,9 @@
 package dev.warpwright.attention;
 
 /**
- * A cache has too few free pages for a step, for the copies that an eviction needs or for a sequence
- * that comes in, or a swap space for one that goes out. Nothing was changed in any layer of any
- * sequence.
+ * A cache has too few free pages for a step, for the copies that an eviction needs or for a
+ * sequence that comes in, or a swap space for one that goes out. Nothing was changed in any layer
+ * of any sequence.
  */
 public class PoolExhaustedException extends RuntimeException {
   private static final long serialVersionUID = 1L;

@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
  * that no sequence holds are given back, the ones first that were not used for the longest time,
  * and ends before beginnings.
  *
- * <p>Keys and values depend on nothing but the tokens before only while one model reads them: {@link
- * #clear} when that changes. Sources: Kwon et al. 2023 (vLLM, arXiv 2309.06180), Zheng et al. 2024
- * (SGLang, arXiv 2312.07104).
+ * <p>Keys and values depend on nothing but the tokens before only while one model reads them:
+ * {@link #clear} when that changes. Sources: Kwon et al. 2023 (vLLM, arXiv 2309.06180), Zheng et
+ * al. 2024 (SGLang, arXiv 2312.07104).
  */
 public final class PrefixIndex {
   private final PagedKvCache cache;

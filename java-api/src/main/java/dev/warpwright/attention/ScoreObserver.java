@@ -1,7 +1,5 @@
 package dev.warpwright.attention;
 
-import dev.warpwright.kernels.DType;
-import dev.warpwright.kernels.DeviceTensor;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
@@ -20,7 +18,7 @@ import dev.warpwright.kernels.attention.WindowScoresSpec;
 import dev.warpwright.kernels.attention.WindowStatistics;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.HashMap;
+import java.util.EnumMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -36,7 +34,7 @@ final class ScoreObserver implements Resource {
   private final Step<WindowScores> window;
 
   /** Scratch tensors by use; they grow with the steps. */
-  private final Map<Use, DeviceTensor> scratch = new HashMap<>();
+  private final Map<Use, ScratchTensor> scratch = new EnumMap<>(Use.class);
 
   private enum Use {
     SCORES,
@@ -111,7 +109,7 @@ final class ScoreObserver implements Resource {
   /** Memory that plans and scratch tensors hold. */
   long bytes() {
     return plans.stream().mapToLong(BatchPlan::workspaceBytes).sum()
-        + scratch.values().stream().mapToLong(held -> held.tensor().bytes()).sum();
+        + scratch.values().stream().mapToLong(ScratchTensor::bytes).sum();
   }
 
   /** Where a decode step puts the scores of a layer. */
@@ -149,17 +147,7 @@ final class ScoreObserver implements Resource {
   }
 
   private Tensor scratch(Use use, long elements) {
-    DeviceTensor held = scratch.get(use);
-    if (held == null || held.tensor().elements() < elements) {
-      if (held != null) {
-        scratch.remove(use);
-        held.close();
-      }
-      // Room for the steps that follow: a step adds a slot to each row.
-      held = device.allocate(DType.F32, elements + elements / 4 + 1024);
-      scratch.put(use, held);
-    }
-    return held.tensor().slice(0, elements);
+    return scratch.computeIfAbsent(use, unused -> new ScratchTensor(device)).of(elements);
   }
 
   @Override
@@ -167,7 +155,6 @@ final class ScoreObserver implements Resource {
     while (!plans.isEmpty()) {
       plans.pop().close();
     }
-    scratch.values().forEach(DeviceTensor::close);
-    scratch.clear();
+    scratch.values().forEach(ScratchTensor::close);
   }
 }

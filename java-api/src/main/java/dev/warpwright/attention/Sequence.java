@@ -38,7 +38,9 @@ public final class Sequence implements Resource {
     this.lengths = new int[rows];
   }
 
-  /** A sequence that has {@code tokens} tokens in each of its rows; their pages are counted already. */
+  /**
+   * A sequence that has {@code tokens} tokens in each of its rows; their pages are counted already.
+   */
   Sequence(PagedKvCache cache, int tokens, int[][] tables) {
     this(cache, tables.length);
     for (int row = 0; row < tables.length; row++) {
@@ -141,7 +143,18 @@ public final class Sequence implements Resource {
 
   /** Adds the row to tables. */
   void addTo(PageTables tables, int row) {
-    tables.row(lengths[row], pages[row], 0, pageCounts[row]);
+    addTo(tables, row, 0);
+  }
+
+  /** Adds what lies behind the first {@code without} pages of the row to tables. */
+  void addTo(PageTables tables, int row, int without) {
+    int slots = without * cache.spec().pageSize();
+    tables.row(lengths[row] - slots, pages[row], without, pageCounts[row] - without);
+  }
+
+  /** Adds the first {@code count} pages of the row, all full, to tables. */
+  void addFirstTo(PageTables tables, int row, int count) {
+    tables.row(count * cache.spec().pageSize(), pages[row], 0, count);
   }
 
   /** Pages that {@code tokens} more tokens need in all rows. */

@@ -285,7 +285,9 @@ public final class SwapSpace implements Resource {
     }
   }
 
-  /** Where the first run of {@code length} free places begins, or if there is none the first run. */
+  /**
+   * Where the first run of {@code length} free places begins, or if there is none the first run.
+   */
   private int freeRun(int length) {
     int first = used.nextClearBit(0);
     for (int at = first; at < host.count(); at = used.nextClearBit(at + runLength(at))) {

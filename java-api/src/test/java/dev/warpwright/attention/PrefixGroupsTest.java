@@ -107,9 +107,7 @@ class PrefixGroupsTest {
       long most = 0;
       for (int group = 0; group <= groups; group++) {
         groupOf[next] = group;
-        most =
-            Math.max(
-                most, mostSaved(sequences, groupOf, next + 1, Math.max(groups, group + 1)));
+        most = Math.max(most, mostSaved(sequences, groupOf, next + 1, Math.max(groups, group + 1)));
       }
       return most;
     }
@@ -141,7 +139,9 @@ class PrefixGroupsTest {
   private static boolean sameFullPage(int row, int index, Sequence... members) {
     return Arrays.stream(members)
         .allMatch(
-            s -> (index + 1) * 4 <= s.length(row) && s.page(row, index) == members[0].page(row, index));
+            s ->
+                (index + 1) * 4 <= s.length(row)
+                    && s.page(row, index) == members[0].page(row, index));
   }
 
   @Test
@@ -180,8 +180,7 @@ class PrefixGroupsTest {
     Sequence one = more(prompt.fork(), 4);
     Sequence two = more(prompt.fork(), 4);
     // Layer 0 keeps 8 slots, layer 1 keeps 24.
-    assertEquals(
-        2 * 2 + 2 * 6, PrefixGroups.of(one, two).groups().getFirst().sharedPages());
+    assertEquals(2 * 2 + 2 * 6, PrefixGroups.of(one, two).groups().getFirst().sharedPages());
   }
 
   /** Keeps the last 8 slots of layer 0 and 24 of layer 1. */

@@ -157,8 +157,7 @@ class PrefixIndexTest {
     keep(text(100, 8));
     Sequence large = cache.newSequence();
     PoolExhaustedException refused =
-        assertThrows(
-            PoolExhaustedException.class, () -> cache.batch(large).advance(4 * 14));
+        assertThrows(PoolExhaustedException.class, () -> cache.batch(large).advance(4 * 14));
     assertEquals(64 - 12, refused.free());
     assertEquals(64 - 12 - 8, cache.freePages());
     assertEquals(8, prefixes.known(text(100, 9)));
