@@ -13,7 +13,6 @@ public final class Batch {
   private final PagedKvCache cache;
   private final Sequence[] sequences;
   private final int[] tokens;
-  private final int[] positions;
   private final long[] versions;
   private final PageTables tables;
   private long step;
@@ -22,7 +21,6 @@ public final class Batch {
     this.cache = cache;
     this.sequences = sequences.clone();
     this.tokens = new int[sequences.length];
-    this.positions = new int[sequences.length];
     this.versions = new long[sequences.length];
     for (int i = 0; i < sequences.length; i++) {
       Sequence sequence = Checks.notNull("sequences[" + i + "]", sequences[i]);
@@ -73,12 +71,67 @@ public final class Batch {
         newTokens.length,
         "" + sequences.length);
     cache.grow(sequences, newTokens);
-    System.arraycopy(newTokens, 0, tokens, 0, tokens.length);
     tables.begin(sequences.length);
     for (int i = 0; i < sequences.length; i++) {
-      positions[i] = sequences[i].position();
+      tables.request(newTokens[i], sequences[i].position() - newTokens[i]);
+    }
+    return begin(newTokens);
+  }
+
+  /**
+   * Begins a step that brings tokens at given logical positions: such as those between others that
+   * {@link ChunkPlacer} left out, with or without tokens that follow. A sequence's {@link
+   * Sequence#position} is behind the last of all its tokens afterwards. Where positions are not the
+   * next ones, the provider must take query tokens at positions of their own.
+   *
+   * @param at for each sequence the positions of its tokens, at which it has none yet
+   * @throws PoolExhaustedException if there are too few free pages; nothing has changed then
+   */
+  public Batch advanceAt(int[]... at) {
+    Checks.notNull("at", at);
+    Checks.that(at.length == sequences.length, "at.length", at.length, "" + sequences.length);
+    int[] newTokens = new int[at.length];
+    int[] next = new int[at.length];
+    for (int i = 0; i < at.length; i++) {
+      Checks.notNull("at[" + i + "]", at[i]);
+      newTokens[i] = at[i].length;
+      next[i] = sequences[i].position();
+      for (int position : at[i]) {
+        Checks.between("at[" + i + "]", position, 0, Integer.MAX_VALUE - 1);
+        next[i] = Math.max(next[i], position + 1);
+      }
+    }
+    boolean[] consecutive = new boolean[at.length];
+    for (int i = 0; i < at.length; i++) {
+      consecutive[i] = isNext(at[i], sequences[i].position());
+    }
+    cache.grow(sequences, newTokens);
+    tables.begin(sequences.length);
+    for (int i = 0; i < sequences.length; i++) {
+      if (consecutive[i]) {
+        tables.request(at[i].length, sequences[i].position() - at[i].length);
+      } else {
+        sequences[i].continuesAt(next[i]);
+        tables.request(at[i]);
+      }
+    }
+    return begin(newTokens);
+  }
+
+  /** Whether positions follow each other from {@code next} on. */
+  private static boolean isNext(int[] at, int next) {
+    for (int i = 0; i < at.length; i++) {
+      if (at[i] != next + i) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private Batch begin(int... newTokens) {
+    System.arraycopy(newTokens, 0, tokens, 0, tokens.length);
+    for (int i = 0; i < sequences.length; i++) {
       versions[i] = sequences[i].version();
-      tables.request(tokens[i], positions[i] - tokens[i]);
     }
     KvCacheSpec spec = cache.spec();
     for (int layer = 0; layer < spec.layers(); layer++) {

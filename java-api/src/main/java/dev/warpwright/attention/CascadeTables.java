@@ -99,7 +99,11 @@ final class CascadeTables {
     PageTables step = batch.tables();
     tables.begin(order.length);
     for (int i : order) {
-      tables.request(step.newTokens(i), step.firstPosition(i));
+      if (step.hasTokenPositions()) {
+        tables.request(positions(IntStream.of(i)));
+      } else {
+        tables.request(step.newTokens(i), step.firstPosition(i));
+      }
     }
     for (int layer = 0; layer < spec.layers(); layer++) {
       for (int i : order) {

@@ -90,16 +90,26 @@ public final class KvSnapshot implements Resource {
     return pages.bytes() + numbers.bytes();
   }
 
-  /** A new sequence in {@code cache}, whose lock is held. */
-  Sequence into(PagedKvCache cache) {
+  /** Refuses a cache of another layout, and positions that are not the sequence's. */
+  void requireFits(PagedKvCache cache) {
     layout.requireLayout("snapshot", cache.spec());
     requirePositions();
+  }
+
+  /** Copies all pages to pages of {@code cache}. */
+  void write(PagedKvCache cache, int... to) {
+    pages.write(cache.pool(), to, 0);
+    numbers.write(cache.pool(), to);
+  }
+
+  /** A new sequence in {@code cache}, whose lock is held. */
+  Sequence into(PagedKvCache cache) {
+    requireFits(cache);
     cache.requireFree(pages.count());
     int[] all = new int[pages.count()];
     Arrays.setAll(all, i -> cache.pages().take());
     try {
-      pages.write(cache.pool(), all, 0);
-      numbers.write(cache.pool(), all);
+      write(cache, all);
     } catch (RuntimeException e) {
       Arrays.stream(all).forEach(cache.pages()::give);
       throw e;

@@ -103,6 +103,9 @@ public final class Migration implements Resource {
     from.requireOwn("source", source);
     long version = source.version();
     copy(true);
+    if (source.version() != version) {
+      throw new IllegalStateException("the sequence went on while its migration was finished");
+    }
     int[] pages = source.allPages();
     try (HostNumbers numbers = new HostNumbers(from.pool(), pages.length)) {
       numbers.read(from.pool(), pages);
@@ -111,9 +114,6 @@ public final class Migration implements Resource {
           truncate(row, source.pageCount(row));
         }
         numbers.write(to.pool(), Arrays.stream(copies).flatMapToInt(Arrays::stream).toArray());
-        if (source.version() != version) {
-          throw new IllegalStateException("the sequence went on while its migration was finished");
-        }
         closed = true;
         buffer.close();
         return new Sequence(source, to, copies);

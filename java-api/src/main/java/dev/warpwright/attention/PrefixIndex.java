@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 public final class PrefixIndex {
   private final PagedKvCache cache;
   private final HeadPages pages;
-  private final Node root = new Node(null, new Block(new int[0]), new int[0]);
+  private final Node root = new Node(null, new TokenBlock(), new int[0]);
 
   /** All nodes but the root, those unused for the longest time first, children before parents. */
   private final LinkedHashSet<Node> byUse = new LinkedHashSet<>();
@@ -38,33 +38,14 @@ public final class PrefixIndex {
     this.pages = pages;
   }
 
-  /** The tokens of one page. */
-  private static final class Block {
-    private final int[] tokens;
-
-    Block(int[] tokens) {
-      this.tokens = tokens;
-    }
-
-    @Override
-    public boolean equals(Object other) {
-      return other instanceof Block block && Arrays.equals(tokens, block.tokens);
-    }
-
-    @Override
-    public int hashCode() {
-      return Arrays.hashCode(tokens);
-    }
-  }
-
   /** One page of tokens behind those of its parents; its pages in all rows of a sequence. */
   private static final class Node {
     private final @Nullable Node parent;
-    private final Block block;
+    private final TokenBlock block;
     private final int[] pages;
-    private final Map<Block, Node> children = new HashMap<>();
+    private final Map<TokenBlock, Node> children = new HashMap<>();
 
-    Node(@Nullable Node parent, Block block, int[] pages) {
+    Node(@Nullable Node parent, TokenBlock block, int[] pages) {
       this.parent = parent;
       this.block = block;
       this.pages = pages;
@@ -84,6 +65,11 @@ public final class PrefixIndex {
       cache.requireOwn("sequence", sequence);
       Checks.notNull("tokens", tokens);
       int seen = sequence.position();
+      Checks.that(
+          sequence.isExact(),
+          "sequence",
+          "one with chunks from elsewhere or slots in another order",
+          "one that read its tokens one after the other");
       Checks.that(tokens.length == seen, "tokens.length", tokens.length, "the sequence's " + seen);
       for (int row = 0; row < sequence.rows(); row++) {
         Checks.that(
@@ -95,7 +81,7 @@ public final class PrefixIndex {
       Node node = root;
       List<Node> path = new ArrayList<>();
       for (int index = 0; index < seen / cache.spec().pageSize(); index++) {
-        Block block = block(tokens, index);
+        TokenBlock block = block(tokens, index);
         Node child = node.children.get(block);
         if (child == null) {
           child = new Node(node, block, hold(sequence, index));
@@ -149,9 +135,9 @@ public final class PrefixIndex {
     }
   }
 
-  private Block block(int[] tokens, int index) {
+  private TokenBlock block(int[] tokens, int index) {
     int pageSize = cache.spec().pageSize();
-    return new Block(Arrays.copyOfRange(tokens, index * pageSize, (index + 1) * pageSize));
+    return new TokenBlock(Arrays.copyOfRange(tokens, index * pageSize, (index + 1) * pageSize));
   }
 
   /** Holds the pages of one index in all rows. */

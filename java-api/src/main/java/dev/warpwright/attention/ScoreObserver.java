@@ -147,7 +147,7 @@ final class ScoreObserver implements Resource {
   }
 
   private Tensor scratch(Use use, long elements) {
-    return scratch.computeIfAbsent(use, unused -> new ScratchTensor(device)).of(elements);
+    return scratch.computeIfAbsent(use, _ -> new ScratchTensor(device)).of(elements);
   }
 
   @Override

@@ -26,6 +26,11 @@ public final class Sequence implements Resource {
 
   private boolean closed;
 
+  /**
+   * Whether slots were filled in the order of positions, with what the model made of all before.
+   */
+  private boolean exact = true;
+
   /** Slots that the rows of each layer keep, when a policy has decided that. */
   private int @Nullable [] budgets;
 
@@ -64,6 +69,7 @@ public final class Sequence implements Resource {
     position = origin.position;
     budgets = origin.budgets;
     policy = origin.policy;
+    exact = origin.exact;
     settled = cache == origin.cache ? origin.settled : Long.MAX_VALUE;
   }
 
@@ -134,6 +140,25 @@ public final class Sequence implements Resource {
   /** Whether the keys and values of a page may still be on their way. */
   boolean isHot(int page, HeadPages all) {
     return all.stamp(page) > settled;
+  }
+
+  /**
+   * Whether slots were filled in the order of positions, with what the model made of all before.
+   */
+  boolean isExact() {
+    return exact;
+  }
+
+  /** Tokens came from elsewhere: those of the next positions. */
+  void continuedWith(int tokens) {
+    position += tokens;
+    exact = false;
+  }
+
+  /** The next token's position is another than the number of tokens, or it was already passed. */
+  void continuesAt(int next) {
+    position = next;
+    exact = false;
   }
 
   /** Changes with every step and eviction. */

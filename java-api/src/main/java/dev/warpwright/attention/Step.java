@@ -1,10 +1,11 @@
 package dev.warpwright.attention;
 
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.attention.BatchPlan;
 import org.jspecify.annotations.Nullable;
 
 /** A plan and the step that it is ready for. */
-final class Step<P extends BatchPlan> {
+final class Step<P extends BatchPlan> implements Resource {
   private final P plan;
   private @Nullable Batch batch;
   private long number;
@@ -23,5 +24,11 @@ final class Step<P extends BatchPlan> {
       number = next.step();
     }
     return plan;
+  }
+
+  /** Closes the plan. */
+  @Override
+  public void close() {
+    plan.close();
   }
 }

@@ -15,10 +15,11 @@ import dev.warpwright.kernels.attention.Rope;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class CascadeTest {
   private static final int LAYERS = 2;
@@ -86,23 +87,17 @@ class CascadeTest {
     };
   }
 
-  private enum Masks {
-    CAUSAL(Masking.CAUSAL),
-    WINDOW(new Masking(true, 25, 0, false, false)),
-    ALL(new Masking(true, -1, 5, true, true));
-
-    private final Masking masking;
-
-    Masks(Masking masking) {
-      this.masking = masking;
-    }
+  static Stream<Masking> masks() {
+    return Stream.of(
+        Masking.CAUSAL,
+        new Masking(true, 25, 0, false, false),
+        new Masking(true, -1, 5, true, true));
   }
 
   /** In steps of one token and of several, with all that positions matter for. */
   @ParameterizedTest
-  @EnumSource
-  void givesWhatAttentionInOnePartGives(Masks masks) {
-    Masking masking = masks.masking;
+  @MethodSource("masks")
+  void givesWhatAttentionInOnePartGives(Masking masking) {
     AttentionBias bias =
         new AttentionBias(
             masking.alibi() ? Tensor.wrap(new float[] {0.1f, 0.2f, -0.1f, 0}, 4) : null,
