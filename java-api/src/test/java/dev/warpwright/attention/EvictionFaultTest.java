@@ -83,7 +83,8 @@ class EvictionFaultTest {
   private static Tensor numbered(int tokens) {
     float[] values = new float[tokens * 2 * 8];
     for (int i = 0; i < values.length; i++) {
-      values[i] = i / 16;
+      int token = i / 16;
+      values[i] = token;
     }
     return Tensor.wrap(values, tokens, 2, 8);
   }
