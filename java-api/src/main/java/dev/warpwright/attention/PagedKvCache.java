@@ -58,12 +58,16 @@ public final class PagedKvCache implements Resource {
 
   /** Memory that the cache holds on the device. */
   public long bytes() {
-    return pool.bytes() + notes.bytes();
+    return pool.bytes() + spec.pool().scaleBytes() + notes.bytes();
   }
 
-  /** Keys and values of the pages that sequences and {@link #prefixes} hold, in bytes. */
+  /**
+   * Keys and values of the pages that sequences and {@link #prefixes} hold, with their scales, in
+   * bytes.
+   */
   public synchronized long heldBytes() {
-    return spec.pool().bytes() / spec.headPages() * (spec.headPages() - pages.count());
+    long all = spec.pool().bytes() + spec.pool().scaleBytes();
+    return all / spec.headPages() * (spec.headPages() - pages.count());
   }
 
   /** Pages that neither a sequence nor {@link #prefixes} holds. */

@@ -58,6 +58,11 @@ final class KernelVerifier {
         return tally.result();
       }
     }
+    for (ContractCase optional : contract.optional()) {
+      if (!tally.run(optional, null)) {
+        return tally.result();
+      }
+    }
     for (int i = 0; i < cases; i++) {
       if (!tally.run(contract.random(new CaseRandom(seed + i)), seed + i)) {
         break;

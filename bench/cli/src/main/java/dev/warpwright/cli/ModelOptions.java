@@ -6,6 +6,8 @@ import dev.warpwright.kernels.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -14,6 +16,9 @@ import picocli.CommandLine.Spec;
 
 /** Which model a command runs, on which text. */
 final class ModelOptions {
+  private static final Set<DType> KV_TYPES =
+      EnumSet.of(DType.F32, DType.F16, DType.BF16, DType.F8E4M3, DType.I8);
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command = CommandSpec.create();
 
@@ -35,7 +40,9 @@ final class ModelOptions {
       names = "--kv",
       paramLabel = "TYPE",
       defaultValue = "F32",
-      description = "How keys and values are stored: F32 (the default) or F16.")
+      description =
+          "How keys and values are stored: F32 (the default), F16, BF16, I8 or F8E4M3; the last two"
+              + " with a scale for each token and head.")
   private DType kv = DType.F32;
 
   /** Called by picocli. */
@@ -43,9 +50,9 @@ final class ModelOptions {
 
   /** How keys and values are stored; refuses what no cache holds. */
   DType kv() {
-    if (kv != DType.F32 && kv != DType.F16) {
+    if (!KV_TYPES.contains(kv)) {
       throw new ParameterException(
-          command.commandLine(), "--kv is " + kv + "; allowed: F32 or F16");
+          command.commandLine(), "--kv is " + kv + "; allowed: " + KV_TYPES);
     }
     return kv;
   }

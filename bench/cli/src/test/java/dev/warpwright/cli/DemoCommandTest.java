@@ -79,7 +79,7 @@ class DemoCommandTest {
   void refusesWhatItCannotDo() {
     assertEquals(2, CommandRun.of("demo", "--bytes", "1").exit());
     assertEquals(2, CommandRun.of("demo", "--tokens", "1").exit());
-    assertEquals(2, CommandRun.of("demo", "--kv", "I8").exit());
+    assertEquals(2, CommandRun.of("demo", "--kv", "I16").exit());
     assertEquals(2, CommandRun.of("demo", "--kv", "huge").exit());
   }
 }

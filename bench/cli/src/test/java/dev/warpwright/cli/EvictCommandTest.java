@@ -47,7 +47,8 @@ class EvictCommandTest {
 
   @Test
   void refusesWhatMakesNoSense() {
-    for (String[] wrong : new String[][] {{"--windows", "0"}, {"--budgets", "3"}, {"--kv", "I8"}}) {
+    for (String[] wrong :
+        new String[][] {{"--windows", "0"}, {"--budgets", "3"}, {"--kv", "I16"}}) {
       CommandRun run = CommandRun.of("evict", wrong[0], wrong[1]);
       assertEquals(2, run.exit());
       assertTrue(run.err().contains(wrong[0] + " is "), run::err);

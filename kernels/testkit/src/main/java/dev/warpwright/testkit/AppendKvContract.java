@@ -10,6 +10,7 @@ import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.Rope;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Cases of {@link AppendKv}: afterwards the whole pool is compared, not just what was written. */
@@ -84,6 +85,18 @@ public final class AppendKvContract implements KernelContract {
             half,
             1e5f,
             9));
+  }
+
+  @Override
+  public List<Case> optional() {
+    Heads heads = new Heads(2, 6, 3, 24);
+    Rope half = Rope.rotateHalf(24, 10_000);
+    List<Case> cases = new ArrayList<>();
+    for (DType dtype : CaseCache.NARROW) {
+      cases.add(drawn(heads, dtype, 16, new int[] {1, 16, 17}, new int[] {1, 16, 3}, half, 3));
+      cases.add(drawn(heads, dtype, 7, new int[] {20, 8}, new int[] {20, 1}, Rope.NONE, 6));
+    }
+    return cases;
   }
 
   @Override
@@ -174,17 +187,8 @@ public final class AppendKvContract implements KernelContract {
           got.run(layer, k, v);
         }
         memory.check();
-        return cache.compare(expected, actual, memory, tolerance(largest));
+        return cache.compare(expected, actual, memory, CaseCache.rotated(plan.dtype(), largest));
       }
-    }
-
-    /**
-     * Two products and a sum of F32, each rounded; in F16 that may tip a value over to its
-     * neighbour, one unit in the last of 11 places (of subnormals: 2^−24) away.
-     */
-    private Tolerance tolerance(double largest) {
-      boolean half = plan.dtype() == DType.F16;
-      return new Tolerance(0x1p-22 * largest + (half ? 0x1p-24 : 0), half ? 0x1p-10 : 0);
     }
 
     @Override

@@ -6,7 +6,10 @@ import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.KvQuantisation;
 import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.SlotArray;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -16,6 +19,9 @@ import java.util.stream.IntStream;
  * and pages that no row uses, hold NaN and wild positions, so that whoever reads them is found out.
  */
 public final class CaseCache {
+  /** Element types that a provider may lack. */
+  static final List<DType> NARROW = List.of(DType.BF16, DType.I8, DType.F8E4M3);
+
   private final CaseRandom random;
   private final Heads heads;
   private final KvPoolSpec spec;
@@ -199,12 +205,55 @@ public final class CaseCache {
   /** A pool of {@code device} with these contents; the caller closes it. */
   public KvPool load(KernelDevice device, CaseMemory memory) {
     KvPool pool = device.attention().pool(spec);
+    SlotArray scales = pool.scales();
+    float[] numbers = new float[scales == null ? 0 : 2 * positions.length];
     pool.importPages(
         allPages(),
-        memory.input("keys", spec.dtype(), keys, shape()),
-        memory.input("values", spec.dtype(), values, shape()),
+        vectors("keys", keys, numbers, 0, memory),
+        vectors("values", values, numbers, 1, memory),
         memory.input("positions", positions, spec.headPages(), spec.pageSize()));
+    if (scales != null) {
+      device.copy(Tensor.wrap(numbers, spec.headPages(), spec.pageSize(), 2), scales.tensor());
+    }
     return pool;
+  }
+
+  /** Keys or values in the pool's type, and every other one of {@code scales} from an index on. */
+  private Tensor vectors(
+      String name, float[] elements, float[] scales, int from, CaseMemory memory) {
+    if (scales.length == 0) {
+      return memory.input(name, spec.dtype(), elements, shape());
+    }
+    int headDim = spec.headDim();
+    byte[] codes = new byte[elements.length];
+    for (int slot = 0; slot < positions.length; slot++) {
+      float[] vector = Arrays.copyOfRange(elements, slot * headDim, (slot + 1) * headDim);
+      float scale = KvQuantisation.scale(spec.dtype(), vector);
+      scales[2 * slot + from] = scale;
+      for (int dim = 0; dim < headDim; dim++) {
+        codes[slot * headDim + dim] = KvQuantisation.code(spec.dtype(), vector[dim], scale);
+      }
+    }
+    return memory.input(name, spec.dtype(), codes, shape());
+  }
+
+  /**
+   * How far a rotated vector may lie from the reference when it is stored: two products and a sum
+   * of F32 are rounded each, and that may tip an element over to the neighbour that the type has.
+   *
+   * @param largest magnitude of an element before
+   */
+  static Tolerance rotated(DType dtype, double largest) {
+    double sums = 0x1p-22 * largest;
+    return switch (dtype) {
+      case F16 -> new Tolerance(sums + 0x1p-24, 0x1p-10);
+      case BF16 -> new Tolerance(sums, 0x1p-7);
+      // A step is a 127th of the largest element, which a rotation makes √2 times as large at most.
+      case I8 -> new Tolerance(sums + 1.5 * largest / 127, 0);
+      // Subnormal codes are steps of 2^−9 of a 448th.
+      case F8E4M3 -> new Tolerance(sums + 1.5 * largest / 448 * 0x1p-9, 0x1p-3);
+      default -> new Tolerance(sums, 0);
+    };
   }
 
   /**
@@ -226,7 +275,24 @@ public final class CaseCache {
     Tensor v = memory.output("exported values", spec.dtype(), shape());
     Tensor p = memory.output("exported positions", DType.I32, spec.headPages(), spec.pageSize());
     pool.exportPages(allPages(), k, v, p);
-    return new Tensor[] {k, v, p};
+    SlotArray scales = pool.scales();
+    if (scales == null) {
+      return new Tensor[] {k, v, p};
+    }
+    Tensor numbers =
+        Tensor.wrap(new float[2 * positions.length], spec.headPages(), spec.pageSize(), 2);
+    pool.device().copy(scales.tensor(), numbers);
+    return new Tensor[] {decoded(k, numbers, 0), decoded(v, numbers, 1), p};
+  }
+
+  private Tensor decoded(Tensor codes, Tensor scales, int from) {
+    float[] elements = new float[keys.length];
+    for (int i = 0; i < elements.length; i++) {
+      byte code = codes.segment().get(ValueLayout.JAVA_BYTE, i);
+      float scale = scales.getFloat(2L * (i / spec.headDim()) + from);
+      elements[i] = KvQuantisation.value(spec.dtype(), code, scale);
+    }
+    return Tensor.wrap(elements, shape());
   }
 
   private int[] allPages() {

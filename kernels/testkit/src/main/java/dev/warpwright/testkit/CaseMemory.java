@@ -47,6 +47,13 @@ public final class CaseMemory implements AutoCloseable {
     return watched(name, tensor);
   }
 
+  /** An input of one-byte elements. */
+  public Tensor input(String name, DType dtype, byte[] elements, long... shape) {
+    Tensor tensor = place(dtype, shape);
+    MemorySegment.copy(elements, 0, tensor.segment(), ValueLayout.JAVA_BYTE, 0, elements.length);
+    return watched(name, tensor);
+  }
+
   /** An I32 input with these values. */
   public Tensor input(String name, int[] values, long... shape) {
     Tensor tensor = place(DType.I32, shape);

@@ -56,6 +56,13 @@ public final class CompactKvContract implements KernelContract {
   }
 
   @Override
+  public List<Case> optional() {
+    return CaseCache.NARROW.stream()
+        .map(dtype -> drawn(dtype, 16, Kept.RANDOM, true, 0, 1, 70))
+        .toList();
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     return new Case(
         SlotCases.random(random),

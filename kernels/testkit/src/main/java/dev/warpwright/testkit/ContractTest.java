@@ -79,6 +79,13 @@ public abstract class ContractTest {
             DynamicTest.dynamicTest(
                 device.name() + ": " + extreme, () -> run(reference, device, extreme)));
       }
+      for (ContractCase optional : contract.optional()) {
+        if (device.provider().equals("cpu") || device.support(optional.spec()).supported()) {
+          tests.add(
+              DynamicTest.dynamicTest(
+                  device.name() + ": " + optional, () -> run(reference, device, optional)));
+        }
+      }
       tests.add(
           DynamicTest.dynamicTest(
               device.name() + ": " + CASES + " random cases from seed " + SEED,

@@ -20,6 +20,11 @@ public final class GatherPagesContract implements KernelContract {
   }
 
   @Override
+  public List<? extends ContractCase> optional() {
+    return PageTransferCase.optional(Direction.GATHER);
+  }
+
+  @Override
   public ContractCase random(CaseRandom random) {
     return PageTransferCase.random(Direction.GATHER, random);
   }

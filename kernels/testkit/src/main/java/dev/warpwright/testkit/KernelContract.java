@@ -14,6 +14,14 @@ public interface KernelContract {
    */
   List<? extends ContractCase> extremes();
 
+  /**
+   * Cases of options that a provider may lack: run where {@code support} says yes. The processor's
+   * own kernels must take them all.
+   */
+  default List<? extends ContractCase> optional() {
+    return List.of();
+  }
+
   /** A random case, drawn from the whole range of sizes and options that a test can afford. */
   ContractCase random(CaseRandom random);
 }

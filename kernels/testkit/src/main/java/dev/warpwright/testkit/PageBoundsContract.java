@@ -38,6 +38,13 @@ public final class PageBoundsContract implements KernelContract {
   }
 
   @Override
+  public List<Case> optional() {
+    return CaseCache.NARROW.stream()
+        .map(dtype -> drawn(dtype, 16, Scope.ALL_TOKENS, 0, 1, 16, 40))
+        .toList();
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     return new Case(SlotCases.random(random), random.oneOf(Scope.values()), random.seed());
   }

@@ -5,6 +5,7 @@ import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.KvQuantisation;
 import dev.warpwright.kernels.attention.PageBuffer;
 import dev.warpwright.kernels.attention.PageTransfer;
 import dev.warpwright.kernels.attention.PageTransferSpec;
@@ -38,6 +39,11 @@ record PageTransferCase(
         drawn(direction, DType.F16, 5, 1, 64),
         drawn(direction, DType.F32, 1, 0.3, 20),
         drawn(direction, DType.F32, 128, 1, 300, 7));
+  }
+
+  /** Cases of one direction with types that a provider may lack. */
+  static List<PageTransferCase> optional(Direction direction) {
+    return CaseCache.NARROW.stream().map(dtype -> drawn(direction, dtype, 16, 1, 40, 3)).toList();
   }
 
   private static PageTransferCase drawn(
@@ -78,6 +84,10 @@ record PageTransferCase(
         PageTransfer want = reference.attention().pageTransfer(spec(cache.spec()), expected);
         PageTransfer got = device.attention().pageTransfer(spec(cache.spec()), actual)) {
       List<SlotArray> arrays = new ArrayList<>();
+      if (expected.scales() != null && actual.scales() != null) {
+        arrays.add(expected.scales());
+        arrays.add(actual.scales());
+      }
       for (int width : widths) {
         arrays.add(numbers(expected, width));
         arrays.add(numbers(actual, width));
@@ -92,7 +102,7 @@ record PageTransferCase(
         bits("keys", outside.keys(), copy.keys());
         bits("values", outside.values(), copy.values());
         bits("positions", outside.positions(), copy.positions());
-        for (int i = 0; i < widths.size(); i++) {
+        for (int i = 0; i < outside.numbers().size(); i++) {
           bits("numbers", outside.numbers().get(i), copy.numbers().get(i));
         }
       } else {
@@ -115,7 +125,7 @@ record PageTransferCase(
     int pageSize = plan.pageSize();
     int headDim = plan.heads().headDim();
     List<Tensor> numbers = new ArrayList<>();
-    for (int width : widths) {
+    for (int width : allWidths()) {
       numbers.add(memory.output(name + " numbers", DType.F32, count, pageSize, width));
     }
     return new PageBuffer(
@@ -138,15 +148,36 @@ record PageTransferCase(
     int[] positions = new int[count * pageSize];
     Arrays.setAll(positions, i -> random.between(-1, 1 << 20));
     List<Tensor> numbers = new ArrayList<>();
-    for (int width : widths) {
+    for (int width : allWidths()) {
       float[] drawn = random.normals(count * pageSize * width, 1);
       numbers.add(memory.input("numbers", drawn, count, pageSize, width));
     }
     return new PageBuffer(
-        memory.input("keys", plan.dtype(), keys, count, pageSize, headDim),
-        memory.input("values", plan.dtype(), values, count, pageSize, headDim),
+        vectors("keys", keys, memory, count),
+        vectors("values", values, memory, count),
         memory.input("positions", positions, count, pageSize),
         numbers);
+  }
+
+  private Tensor vectors(String name, float[] elements, CaseMemory memory, int count) {
+    long[] shape = {count, plan.pageSize(), plan.heads().headDim()};
+    if (plan.dtype() != DType.I8) {
+      return memory.input(name, plan.dtype(), elements, shape);
+    }
+    byte[] codes = new byte[elements.length];
+    for (int i = 0; i < codes.length; i++) {
+      codes[i] = (byte) (40 * elements[i]);
+    }
+    return memory.input(name, DType.I8, codes, shape);
+  }
+
+  /** Widths of all arrays of the pool, its scales included. */
+  private List<Integer> allWidths() {
+    List<Integer> all = new ArrayList<>(widths);
+    if (KvQuantisation.applies(plan.dtype())) {
+      all.addFirst(2);
+    }
+    return all;
   }
 
   /** Numbers beside the slots, all different. */

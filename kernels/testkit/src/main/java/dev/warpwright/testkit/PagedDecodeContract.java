@@ -12,6 +12,7 @@ import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.Rope;
 import dev.warpwright.kernels.attention.ScoreReduction;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -130,6 +131,19 @@ public final class PagedDecodeContract implements KernelContract {
         drawn(heads, DType.F32, 16, CaseCache.Order.NATURAL, 100, 40, 150)
             .with(Masking.CAUSAL, ScoreReduction.MEAN),
         new Case(ragged, Rope.NONE, Masking.CAUSAL, ScoreReduction.SUM, 1, 84));
+  }
+
+  @Override
+  public List<Case> optional() {
+    Heads heads = new Heads(2, 6, 2, 72);
+    Masking all = new Masking(true, 600, 30, true, true);
+    List<Case> cases = new ArrayList<>();
+    for (DType dtype : CaseCache.NARROW) {
+      cases.add(drawn(heads, dtype, 16, 0, 1, 15, 16, 17, 130));
+      cases.add(drawn(new Heads(1, 4, 1, 128), dtype, 32, 1030).with(all, ScoreReduction.SUM));
+      cases.add(drawn(new Heads(1, 7, 1, 40), dtype, 5, CaseCache.Order.GAPS, 3, 100));
+    }
+    return cases;
   }
 
   @Override

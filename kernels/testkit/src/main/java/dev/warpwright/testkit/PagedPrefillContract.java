@@ -10,6 +10,7 @@ import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.Rope;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Cases of {@link PagedPrefill}. */
@@ -82,6 +83,17 @@ public final class PagedPrefillContract implements KernelContract {
         new Case(ragged, Rope.NONE, new Masking(true, 3, 30, true, true), 1, 83),
         drawn(heads, DType.F16, 16, of(50), of(20), CaseCache.Order.FUTURE)
             .with(new Masking(true, -1, 0, false, true)));
+  }
+
+  @Override
+  public List<Case> optional() {
+    Heads heads = new Heads(2, 6, 2, 72);
+    List<Case> cases = new ArrayList<>();
+    for (DType dtype : CaseCache.NARROW) {
+      cases.add(drawn(heads, dtype, 16, of(65, 33), of(65, 1), CaseCache.Order.NATURAL));
+      cases.add(drawn(heads, dtype, 5, of(50), of(20), CaseCache.Order.SHUFFLED));
+    }
+    return cases;
   }
 
   @Override

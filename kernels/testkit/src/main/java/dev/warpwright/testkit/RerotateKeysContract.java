@@ -11,6 +11,7 @@ import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.RerotateKeys;
 import dev.warpwright.kernels.attention.RerotateKeysSpec;
 import dev.warpwright.kernels.attention.Rope;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
@@ -70,6 +71,16 @@ public final class RerotateKeysContract implements KernelContract {
   }
 
   @Override
+  public List<Case> optional() {
+    List<Case> cases = new ArrayList<>();
+    for (DType dtype : CaseCache.NARROW) {
+      cases.add(drawn(Rope.rotateHalf(16, 1e4), 16, dtype, 16, Target.LATER, 33, 2));
+      cases.add(drawn(Rope.interleaved(24, 1e4), 24, dtype, 5, Target.ANYWHERE, 20));
+    }
+    return cases;
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     CaseCache.Plan plan = SlotCases.random(random);
     return new Case(
@@ -117,7 +128,11 @@ public final class RerotateKeysContract implements KernelContract {
         }
         device.synchronize();
         memory.check();
-        return cache.compare(expected, actual, memory, tolerance(cache.largestKey()));
+        Tolerance tolerance =
+            target == Target.SAME
+                ? Tolerance.BITS
+                : CaseCache.rotated(plan.dtype(), cache.largestKey());
+        return cache.compare(expected, actual, memory, tolerance);
       }
     }
 
@@ -139,18 +154,6 @@ public final class RerotateKeysContract implements KernelContract {
         }
       }
       return positions;
-    }
-
-    /**
-     * Two products and a sum of F32, each rounded; in F16 that may tip a value over to its
-     * neighbour, one unit in the last of 11 places (of subnormals: 2^−24) away.
-     */
-    private Tolerance tolerance(double largest) {
-      if (target == Target.SAME) {
-        return Tolerance.BITS;
-      }
-      boolean half = plan.dtype() == DType.F16;
-      return new Tolerance(0x1p-22 * largest + (half ? 0x1p-24 : 0), half ? 0x1p-10 : 0);
     }
   }
 }

@@ -20,6 +20,11 @@ public final class ScatterPagesContract implements KernelContract {
   }
 
   @Override
+  public List<? extends ContractCase> optional() {
+    return PageTransferCase.optional(Direction.SCATTER);
+  }
+
+  @Override
   public ContractCase random(CaseRandom random) {
     return PageTransferCase.random(Direction.SCATTER, random);
   }

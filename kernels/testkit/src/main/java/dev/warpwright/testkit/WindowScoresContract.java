@@ -15,6 +15,7 @@ import dev.warpwright.kernels.attention.ScoreReduction;
 import dev.warpwright.kernels.attention.WindowScores;
 import dev.warpwright.kernels.attention.WindowScoresSpec;
 import dev.warpwright.kernels.attention.WindowStatistics;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Cases of {@link WindowScores}; the log-sum-exps are those of the reference's prefill. */
@@ -100,6 +101,17 @@ public final class WindowScoresContract implements KernelContract {
         drawn(heads, DType.F32, 16, 20, of(150), of(50), natural, 100),
         new Case(ragged, Rope.NONE, Masking.NONE, ScoreReduction.MEAN, 8, 1, 77),
         new Case(ragged, Rope.interleaved(64, 1e4), all, ScoreReduction.SUM, 16, 3, 78));
+  }
+
+  @Override
+  public List<Case> optional() {
+    Heads heads = new Heads(1, 6, 2, 72);
+    List<Case> cases = new ArrayList<>();
+    for (DType dtype : CaseCache.NARROW) {
+      cases.add(drawn(heads, dtype, 16, 20, of(129, 33), of(40, 20)));
+      cases.add(drawn(heads, dtype, 5, 7, of(60), of(9)));
+    }
+    return cases;
   }
 
   @Override

@@ -29,7 +29,7 @@ public record DecoderOptions(
   public DecoderOptions {
     Checks.notNull("weights", weights);
     Checks.notNull("kv", kv);
-    Checks.dtype("kv", kv, DType.F32, DType.F16);
+    Checks.dtype("kv", kv, DType.F32, DType.F16, DType.BF16, DType.I8, DType.F8E4M3);
     Checks.between("chunk", chunk, 1, 1 << 20);
     Checks.between("length", length, 1, Integer.MAX_VALUE);
     Checks.between("sequences", sequences, 1, chunk);

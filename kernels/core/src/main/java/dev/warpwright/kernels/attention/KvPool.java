@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A pool of head pages on one device. How a page is laid out inside is the provider's secret;
@@ -27,6 +28,7 @@ public abstract class KvPool extends DeviceResource {
 
   private final KvPoolSpec spec;
   private volatile SlotArray[] arrays = NO_ARRAYS;
+  private @Nullable SlotArray scales;
 
   /** A pool of {@code device} that holds {@code bytes}. */
   protected KvPool(KernelDevice device, KvPoolSpec spec, long bytes) {
@@ -64,6 +66,28 @@ public abstract class KvPool extends DeviceResource {
       arrays = more;
     }
     return array;
+  }
+
+  /**
+   * Scales of the key and of the value of each slot, where the element type needs them ({@link
+   * KvQuantisation}); else null. They are the first of the arrays, and the pool's own.
+   */
+  public final @Nullable SlotArray scales() {
+    return scales;
+  }
+
+  /** Attaches scales if the element type needs them; for the constructors of providers. */
+  protected final void attachScales() {
+    if (KvQuantisation.applies(spec.dtype())) {
+      scales = attach("scales", 2, 0);
+    }
+  }
+
+  /** Frees what {@link #attachScales} made. */
+  protected final void closeScales() {
+    if (scales != null) {
+      scales.close();
+    }
   }
 
   /** Forgets an array that is closed. */
@@ -138,7 +162,8 @@ public abstract class KvPool extends DeviceResource {
   }
 
   /**
-   * Copies pages out in canonical form.
+   * Copies pages out in canonical form. Where there are {@link #scales}, keys and values are codes,
+   * and their scales are in that array.
    *
    * @param pages I32 {@code [n]} page numbers
    * @param keys host tensor {@code [n, pageSize, headDim]} of the pool's element type

@@ -29,8 +29,13 @@ public record KvPoolSpec(int headPages, int pageSize, int headDim, DType dtype) 
     Checks.dtype("pool", dtype, DType.F32, DType.F16, DType.BF16, DType.I8, DType.F8E4M3);
   }
 
-  /** Bytes of keys and values of the whole pool in canonical form. */
+  /** Bytes of keys and values of the whole pool in canonical form, without scales. */
   public long bytes() {
     return 2L * headPages * pageSize * headDim * dtype.bytes();
+  }
+
+  /** Bytes of the scales of the whole pool: two of F32 a slot where {@link KvQuantisation} is. */
+  public long scaleBytes() {
+    return KvQuantisation.applies(dtype) ? 2L * headPages * pageSize * DType.F32.bytes() : 0;
   }
 }

@@ -42,7 +42,11 @@ class KvPoolTest {
     "cpu,F32,48,128",
     "cpu,F16,7,40",
     "cpu,F16,32,256",
-    "cpu,F16,128,8"
+    "cpu,F16,128,8",
+    "reference,I8,3,8",
+    "cpu,BF16,32,24",
+    "cpu,I8,16,72",
+    "cpu,F8E4M3,5,8"
   })
   void anyBitsComeBack(String provider, DType dtype, int pageSize, int headDim) {
     CaseRandom random = new CaseRandom(pageSize);
@@ -79,7 +83,7 @@ class KvPoolTest {
 
   /** Fast loops multiply masked values by zero, so they must learn of infinities from outside. */
   @ParameterizedTest
-  @CsvSource({"reference,F32", "reference,F16", "cpu,F32", "cpu,F16"})
+  @CsvSource({"reference,F32", "reference,BF16", "cpu,F32", "cpu,F16", "cpu,BF16"})
   void importedInfinitiesShowOnlyWhereVisible(String provider, DType dtype) {
     KvPoolSpec spec = new KvPoolSpec(1, 16, 8, dtype);
     try (Fixture f = new Fixture(provider, new Heads(1, 1, 1, 8), spec, Rope.NONE)) {

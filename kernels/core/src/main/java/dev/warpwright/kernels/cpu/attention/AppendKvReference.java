@@ -11,11 +11,13 @@ import dev.warpwright.kernels.attention.PageTables;
 final class AppendKvReference extends AppendKv {
   private final KvPoolReference pages;
   private final double[] key;
+  private final double[] value;
 
   AppendKvReference(KernelDevice device, AppendKvSpec spec, KvPool pool) {
     super(device, spec, pool, 0);
     pages = (KvPoolReference) pool;
     key = new double[spec.heads().headDim()];
+    value = new double[spec.heads().headDim()];
   }
 
   @Override
@@ -47,10 +49,12 @@ final class AppendKvReference extends AppendKv {
     }
     Rotation.rotate(spec().rope(), position, key);
     for (int dim = 0; dim < key.length; dim++) {
-      pages.put(page, slot, dim, (float) key[dim], v.getFloat(from + dim));
+      value[dim] = v.getFloat(from + dim);
     }
-    pages.putPosition(page, slot, position);
     SlotNumbers.reset(pages, page, slot);
+    pages.putKey(page, slot, key);
+    pages.putValue(page, slot, value);
+    pages.putPosition(page, slot, position);
   }
 
   @Override

@@ -79,6 +79,9 @@ final class AttentionTile {
             scores.keep(split, column + i, slot - from, weights, i * CHUNK, count);
           }
           soften(column + i, i * CHUNK);
+          if (logits.chunk().scales().length > 0) {
+            scaleValues(i * CHUNK, logits.chunk().scales());
+          }
         }
         logits.chunk().accumulate(weights, outs, column * paddedDim);
       }
@@ -108,6 +111,17 @@ final class AttentionTile {
       w.mul(weightScale).intoArray(weights, at + i);
       int sum = column * Lanes.BLOCK + i % Lanes.BLOCK;
       FloatVector.fromArray(Lanes.F, sums, sum).add(w).intoArray(sums, sum);
+    }
+  }
+
+  /** Multiplies weights with the scales of their values; nothing stays nothing next to NaN. */
+  private void scaleValues(int at, float[] scales) {
+    for (int i = 0; i < logits.chunk().paddedSlots(); i += Lanes.COUNT) {
+      FloatVector weight = FloatVector.fromArray(Lanes.F, weights, at + i);
+      weight
+          .mul(FloatVector.fromArray(Lanes.F, scales, CHUNK + i))
+          .blend(0, weight.compare(VectorOperators.EQ, 0))
+          .intoArray(weights, at + i);
     }
   }
 

@@ -1,6 +1,5 @@
 package dev.warpwright.kernels.cpu.attention;
 
-import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.CompactKv;
@@ -36,7 +35,7 @@ import dev.warpwright.kernels.cpu.HostDevice;
 public final class AttentionVector extends HostAttention {
   /** The family of {@code device}. */
   public AttentionVector(HostDevice device) {
-    super(device, DType.F32, DType.F16);
+    super(device);
   }
 
   @Override

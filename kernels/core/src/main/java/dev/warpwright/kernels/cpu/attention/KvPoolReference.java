@@ -6,7 +6,10 @@ import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.KvQuantisation;
+import dev.warpwright.kernels.attention.SlotArray;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 
 /** A pool in canonical form: keys and values {@code [headPages, pageSize, headDim]}. */
 final class KvPoolReference extends KvPool {
@@ -23,6 +26,7 @@ final class KvPoolReference extends KvPool {
         Tensor.allocate(arena, spec.dtype(), spec.headPages(), spec.pageSize(), spec.headDim());
     positions = Tensor.allocate(arena, DType.I32, spec.headPages(), spec.pageSize());
     positions.segment().fill((byte) -1);
+    attachScales();
   }
 
   private long element(int page, int slot, int dim) {
@@ -31,23 +35,28 @@ final class KvPoolReference extends KvPool {
 
   /** Element {@code dim} of the key in a slot of a page. */
   float key(int page, int slot, int dim) {
-    return keys.getFloat(element(page, slot, dim));
+    return get(keys, 0, page, slot, dim);
   }
 
   /** Element {@code dim} of the value in a slot of a page. */
   float value(int page, int slot, int dim) {
-    return values.getFloat(element(page, slot, dim));
+    return get(values, 1, page, slot, dim);
+  }
+
+  private float get(Tensor all, int scale, int page, int slot, int dim) {
+    SlotArray scales = scales();
+    long at = element(page, slot, dim);
+    return scales == null
+        ? all.getFloat(at)
+        : KvQuantisation.value(
+            spec().dtype(),
+            all.segment().get(ValueLayout.JAVA_BYTE, at),
+            scales.tensor().getFloat(scales.at(page, slot) + scale));
   }
 
   /** Logical position of the token in a slot of a page. */
   int position(int page, int slot) {
     return positions.getInt((long) page * spec().pageSize() + slot);
-  }
-
-  /** Stores one element of a key and a value, rounded to the pool's type. */
-  void put(int page, int slot, int dim, float key, float value) {
-    keys.setFloat(element(page, slot, dim), key);
-    values.setFloat(element(page, slot, dim), value);
   }
 
   /** Reads a key. */
@@ -59,8 +68,31 @@ final class KvPoolReference extends KvPool {
 
   /** Stores a key, rounded to the pool's type. */
   void putKey(int page, int slot, double[] key) {
-    for (int dim = 0; dim < key.length; dim++) {
-      keys.setFloat(element(page, slot, dim), (float) key[dim]);
+    put(keys, 0, page, slot, key);
+  }
+
+  /** Stores a value, rounded to the pool's type. */
+  void putValue(int page, int slot, double[] value) {
+    put(values, 1, page, slot, value);
+  }
+
+  private void put(Tensor all, int ofScale, int page, int slot, double[] vector) {
+    float[] rounded = new float[vector.length];
+    for (int dim = 0; dim < vector.length; dim++) {
+      rounded[dim] = (float) vector[dim];
+    }
+    SlotArray scales = scales();
+    float scale = scales == null ? 1 : KvQuantisation.scale(spec().dtype(), rounded);
+    for (int dim = 0; dim < vector.length; dim++) {
+      if (scales == null) {
+        all.setFloat(element(page, slot, dim), rounded[dim]);
+      } else {
+        byte code = KvQuantisation.code(spec().dtype(), rounded[dim], scale);
+        all.segment().set(ValueLayout.JAVA_BYTE, element(page, slot, dim), code);
+      }
+    }
+    if (scales != null) {
+      scales.tensor().setFloat(scales.at(page, slot) + ofScale, scale);
     }
   }
 
@@ -81,11 +113,15 @@ final class KvPoolReference extends KvPool {
 
   /** Copies a slot, its position and the numbers beside it. */
   void copySlot(int fromPage, int fromSlot, int toPage, int toSlot) {
-    for (int dim = 0; dim < spec().headDim(); dim++) {
-      put(toPage, toSlot, dim, key(fromPage, fromSlot, dim), value(fromPage, fromSlot, dim));
-    }
+    copySlot(keys, fromPage, fromSlot, toPage, toSlot);
+    copySlot(values, fromPage, fromSlot, toPage, toSlot);
     putPosition(toPage, toSlot, position(fromPage, fromSlot));
     SlotNumbers.copy(this, fromPage, fromSlot, toPage, toSlot);
+  }
+
+  private static void copySlot(Tensor all, int fromPage, int fromSlot, int toPage, int toSlot) {
+    Tensor from = all.row(fromPage).row(fromSlot);
+    all.row(toPage).row(toSlot).segment().copyFrom(from.segment());
   }
 
   @Override
@@ -112,6 +148,7 @@ final class KvPoolReference extends KvPool {
 
   @Override
   protected void release() {
+    closeScales();
     arena.close();
   }
 }

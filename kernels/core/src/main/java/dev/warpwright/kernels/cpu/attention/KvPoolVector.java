@@ -6,6 +6,8 @@ import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.KvQuantisation;
+import dev.warpwright.kernels.attention.SlotArray;
 import dev.warpwright.kernels.cpu.HugePages;
 import dev.warpwright.kernels.cpu.NativeLibrary;
 import java.lang.foreign.Arena;
@@ -27,13 +29,22 @@ final class KvPoolVector extends KvPool {
     long bytes = spec.headPages() * layout.pageBytes();
     super(device, spec, bytes + spec.headPages());
     this.layout = layout;
-    kernels = spec.dtype() == DType.F32 ? new SlotKernelsF32() : new SlotKernelsF16();
+    kernels =
+        switch (spec.dtype()) {
+          case F32 -> new SlotKernelsF32();
+          case F16 -> new SlotKernelsF16();
+          case BF16 -> new SlotKernelsBf16();
+          case I8 -> new SlotKernelsI8();
+          case F8E4M3 -> new SlotKernelsF8();
+          default -> throw new IllegalArgumentException("no pools of " + spec.dtype());
+        };
     pages = arena.allocate(bytes, 64);
     HugePages.advise(pages);
     wild = new boolean[spec.headPages()];
     for (int page = 0; page < spec.headPages(); page++) {
       pages.asSlice(layout.position(page, 0), positionBytes()).fill((byte) -1);
     }
+    attachScales();
   }
 
   private long positionBytes() {
@@ -66,13 +77,14 @@ final class KvPoolVector extends KvPool {
   }
 
   /**
-   * Stores a key, a value and their position; {@code key} and {@code value} hold headDim floats.
+   * Stores a key, a value and their position; {@code key} and {@code value} hold headDim floats,
+   * and something else afterwards.
    */
   void put(int page, int slot, float[] key, float[] value, int position) {
+    SlotNumbers.reset(this, page, slot);
     putKey(page, slot, key);
     putValue(page, slot, value);
     putPosition(page, slot, position);
-    SlotNumbers.reset(this, page, slot);
   }
 
   /** Reads a key. */
@@ -82,10 +94,49 @@ final class KvPoolVector extends KvPool {
       long word = at + (long) (dim / layout.wordElements()) * layout.keyStride();
       key[dim] = kernels.get(pages, word, dim % layout.wordElements());
     }
+    multiply(key, page, slot, 0);
   }
 
-  /** Stores a key. */
+  /** Reads a value. */
+  void getValue(int page, int slot, float[] value) {
+    long at = layout.value(page, slot);
+    for (int dim = 0; dim < value.length; dim++) {
+      long word = at + (long) (dim / layout.wordElements()) * KvLayout.WORD;
+      value[dim] = kernels.get(pages, word, dim % layout.wordElements());
+    }
+    multiply(value, page, slot, 1);
+  }
+
+  /** Makes a vector of its codes, if the type has any. */
+  private void multiply(float[] codes, int page, int slot, int ofScale) {
+    SlotArray scales = scales();
+    if (scales == null) {
+      return;
+    }
+    float scale = scales.tensor().getFloat(scales.at(page, slot) + ofScale);
+    for (int dim = 0; dim < codes.length; dim++) {
+      codes[dim] *= scale;
+    }
+  }
+
+  /** Makes codes of a vector and notes their scale, if the type has any. */
+  private void divide(float[] vector, int page, int slot, int ofScale) {
+    SlotArray scales = scales();
+    if (scales == null) {
+      return;
+    }
+    DType dtype = spec().dtype();
+    float scale = KvQuantisation.scale(dtype, vector);
+    scales.tensor().setFloat(scales.at(page, slot) + ofScale, scale);
+    boolean nothing = scale == 0 || Float.isNaN(scale);
+    for (int dim = 0; dim < vector.length; dim++) {
+      vector[dim] = nothing ? 0 : vector[dim] / scale;
+    }
+  }
+
+  /** Stores a key; the array holds something else afterwards. */
   void putKey(int page, int slot, float[] key) {
+    divide(key, page, slot, 0);
     long at = layout.key(page, slot);
     for (int word = 0; word < layout.words(); word++) {
       pages.set(
@@ -94,8 +145,9 @@ final class KvPoolVector extends KvPool {
     wild[page] |= !isTame(key);
   }
 
-  /** Stores a value. */
+  /** Stores a value; the array holds something else afterwards. */
   void putValue(int page, int slot, float[] value) {
+    divide(value, page, slot, 1);
     long at = layout.value(page, slot);
     for (int word = 0; word < layout.words(); word++) {
       pages.set(ValueLayout.JAVA_INT, at + (long) word * KvLayout.WORD, kernels.word(value, word));
@@ -284,6 +336,7 @@ final class KvPoolVector extends KvPool {
 
   @Override
   protected void release() {
+    closeScales();
     NativeLibrary.close(arena);
   }
 }

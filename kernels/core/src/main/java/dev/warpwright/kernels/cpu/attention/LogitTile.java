@@ -122,6 +122,9 @@ final class LogitTile {
       if (scoreScale != 1) {
         scale(at, slots, scoreScale);
       }
+      if (chunk.scales().length > 0) {
+        scaleKeys(at, slots, chunk.scales());
+      }
       if (masking.softCap() != 0) {
         cap(at, slots, masking.softCap());
       }
@@ -146,6 +149,14 @@ final class LogitTile {
   private void scale(int at, int slots, float factor) {
     for (int i = at; i < at + slots; i += Lanes.COUNT) {
       FloatVector.fromArray(Lanes.F, logits, i).mul(factor).intoArray(logits, i);
+    }
+  }
+
+  private void scaleKeys(int at, int slots, float[] factors) {
+    for (int i = 0; i < slots; i += Lanes.COUNT) {
+      FloatVector.fromArray(Lanes.F, logits, at + i)
+          .mul(FloatVector.fromArray(Lanes.F, factors, i))
+          .intoArray(logits, at + i);
     }
   }
 

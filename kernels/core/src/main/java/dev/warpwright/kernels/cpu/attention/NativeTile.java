@@ -51,7 +51,9 @@ final class NativeTile {
 
   /** Whether C kernels offer what {@code spec} asks for. */
   static boolean isFor(HostDevice device, KvPoolVector pool, PagedDecodeSpec spec) {
+    DType dtype = pool.spec().dtype();
     return device.nativeKernels()
+        && (dtype == DType.F32 || dtype == DType.F16)
         && pool.layout().blocked()
         && spec.scores() == ScoreReduction.NONE
         && spec.masking().softCap() == 0

@@ -1,6 +1,8 @@
 package dev.warpwright.kernels.cpu.attention;
 
+import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.SlotArray;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -9,7 +11,8 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Up to {@link SlotKernels#CHUNK} consecutive slots of a row, wherever their pages are. Keys that
- * do not lie in blocks, and pages with infinities or NaN, are brought into F32 blocks first.
+ * do not lie in blocks, pages with infinities or NaN, and types that the loops do not read are
+ * brought into F32 first.
  */
 final class SlotChunk {
   private static final int BLOCK = Lanes.BLOCK;
@@ -33,7 +36,14 @@ final class SlotChunk {
   private final int[] rowSlots = new int[CHUNK];
 
   private final MemorySegment packed;
+
+  /** Values in F32; empty where the loops read them as they are. */
+  private final MemorySegment unpacked;
+
   private final float[] value;
+
+  /** Scales of keys, then of values, where the type has any. */
+  private final float[] scales;
 
   private int slots;
   private int leastPosition;
@@ -48,7 +58,9 @@ final class SlotChunk {
     this.headDim = pool.spec().headDim();
     // An automatic arena: the scratch memory of a thread lives as long as its plan.
     packed = Arena.ofAuto().allocate((long) CHUNK * headDim * Float.BYTES, 64);
+    unpacked = Arena.ofAuto().allocate(kernels.unpacks() ? (long) CHUNK * unpackedBytes() : 0, 64);
     value = new float[layout.paddedDim()];
+    scales = new float[pool.scales() == null ? 0 : 2 * CHUNK];
     for (int block = 0; block < packedBlocks.length; block++) {
       packedBlocks[block] = (long) block * BLOCK * headDim * Float.BYTES;
     }
@@ -56,7 +68,13 @@ final class SlotChunk {
 
   /** Bytes of the room that grows with the head dimension. */
   long bytes() {
-    return packed.byteSize() + (long) Float.BYTES * value.length;
+    return packed.byteSize()
+        + unpacked.byteSize()
+        + (long) Float.BYTES * (value.length + scales.length);
+  }
+
+  private int unpackedBytes() {
+    return layout.paddedDim() * Float.BYTES;
   }
 
   /** Takes the slots {@code from} to {@code from + count} of a row and reads their positions. */
@@ -82,6 +100,7 @@ final class SlotChunk {
       for (int i = 0; i < n; i += keyStep) {
         keys[(done + i) / keyStep] = layout.key(page, inPage + i);
       }
+      readScales(page, inPage, n, done);
       done += n;
     }
     for (int i = 0; i < count; i++) {
@@ -93,6 +112,19 @@ final class SlotChunk {
     }
   }
 
+  private void readScales(int page, int slot, int count, int at) {
+    SlotArray all = pool.scales();
+    if (all == null) {
+      return;
+    }
+    Tensor numbers = all.tensor();
+    long from = all.at(page, slot);
+    for (int i = 0; i < count; i++) {
+      scales[at + i] = numbers.getFloat(from + 2L * i);
+      scales[CHUNK + at + i] = numbers.getFloat(from + 2L * i + 1);
+    }
+  }
+
   /** Finds blocks of keys and the order of values; brings keys into blocks when they are not. */
   void open() {
     int row = 0;
@@ -101,6 +133,13 @@ final class SlotChunk {
         valueRows[row] = values[slot];
         rowSlots[row++] = slot;
       }
+    }
+    if (kernels.unpacks() && !wild) {
+      unpackValues();
+    }
+    if (kernels.unpacks() && !wild && layout.blocked()) {
+      unpackKeys();
+      return;
     }
     if (isPacked()) {
       for (int slot = 0; slot < slots; slot++) {
@@ -115,7 +154,41 @@ final class SlotChunk {
   }
 
   private boolean isPacked() {
-    return wild || !layout.blocked();
+    return wild || !layout.blocked() || kernels.unpacks();
+  }
+
+  private void unpackKeys() {
+    long vector = (long) Lanes.BLOCK * KvLayout.WORD;
+    for (int block = 0; block < paddedSlots() / BLOCK; block++) {
+      for (long lane = 0; lane < vector; lane += (long) Lanes.COUNT * KvLayout.WORD) {
+        kernels.unpack(
+            pool.pages(),
+            keys[block] + lane,
+            vector,
+            layout.words(),
+            packed,
+            packedBlocks[block] + lane,
+            vector * layout.wordElements(),
+            vector);
+      }
+    }
+  }
+
+  private void unpackValues() {
+    long vector = (long) Lanes.COUNT * KvLayout.WORD;
+    for (int row = 0; row < slots; row++) {
+      long to = (long) row * unpackedBytes();
+      kernels.unpack(
+          pool.pages(),
+          valueRows[row],
+          vector,
+          (int) (layout.rowBytes() / vector),
+          unpacked,
+          to,
+          vector * layout.wordElements(),
+          vector);
+      valueRows[row] = to;
+    }
   }
 
   private void pack(int slot) {
@@ -160,6 +233,14 @@ final class SlotChunk {
     return positions;
   }
 
+  /**
+   * Scales that are yet to be multiplied in, where the type has any: to logits those of keys, from
+   * 0 on, to weights those of values, from {@code CHUNK} on; else an empty array.
+   */
+  float[] scales() {
+    return scales;
+  }
+
   /** Factor that makes logits of {@link #scores}. */
   float scoreScale() {
     return isPacked() ? 1 / kernels.queryScale() : kernels.scoreScale();
@@ -180,7 +261,8 @@ final class SlotChunk {
   void accumulate(float[] weights, float[] outs, int at) {
     int paddedDim = layout.paddedDim();
     if (!wild) {
-      kernels.accumulate(pool.pages(), valueRows, rowSlots, slots, paddedDim, weights, outs, at);
+      MemorySegment rows = kernels.unpacks() ? unpacked : pool.pages();
+      kernels.accumulate(rows, valueRows, rowSlots, slots, paddedDim, weights, outs, at);
       return;
     }
     for (int row = 0; row < slots; row++) {

@@ -55,6 +55,35 @@ abstract class SlotKernels {
   abstract float overflow();
 
   /**
+   * Whether the loops read F32, and what lies in pages must be brought there first, by {@link
+   * #unpack}.
+   */
+  boolean unpacks() {
+    return false;
+  }
+
+  /**
+   * Brings vectors of words into F32, each element of a word as a vector of its own: the elements
+   * of the first, of the second, and so on.
+   *
+   * @param at byte offset of the first vector, and {@code step} from one to the next
+   * @param count number of vectors of words
+   * @param toAt where the first elements of the first vector go, {@code toStep} from one vector of
+   *     words to the next, and {@code stride} from an element of a word to the next
+   */
+  void unpack(
+      MemorySegment from,
+      long at,
+      long step,
+      int count,
+      MemorySegment to,
+      long toAt,
+      long toStep,
+      long stride) {
+    throw new UnsupportedOperationException("pages are read as they are");
+  }
+
+  /**
    * Dot products of four columns with blocks of keys.
    *
    * @param keys blocks {@code [words, 16]}
