@@ -32,6 +32,8 @@ public enum KernelId {
   PAGE_BOUNDS(KernelFamily.ATTENTION, "pageBounds"),
   /** What a query may find in a page, by its bounds. */
   SCORE_PAGES(KernelFamily.ATTENTION, "scorePages"),
+  /** Merging of neighbouring slots with similar keys. */
+  MERGE_SIMILAR_KV(KernelFamily.ATTENTION, "mergeSimilarKv"),
   /** Attention over disjoint sets of keys made of the attention over each. */
   MERGE_STATES(KernelFamily.ATTENTION, "mergeStates"),
   /** Product with a dense matrix. */

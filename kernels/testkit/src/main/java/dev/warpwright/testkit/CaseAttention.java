@@ -4,13 +4,17 @@ import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.Rope;
+import dev.warpwright.kernels.attention.SlotArray;
+import org.jspecify.annotations.Nullable;
 
 /** What cases of attention over pages have in common: queries, outputs and their tolerance. */
 final class CaseAttention {
   private static final double EPSILON = 0x1p-24;
+  private static final float LARGEST_SLOT_BIAS = 3;
 
   private final CaseCache cache;
   private final Heads heads;
@@ -23,6 +27,7 @@ final class CaseAttention {
   private final double largestQuery;
   private final AttentionBias bias;
   private double largestSlope;
+  private final double largestSlotBias;
 
   CaseAttention(
       CaseCache cache,
@@ -44,6 +49,7 @@ final class CaseAttention {
       most = Math.max(most, Math.sqrt(norm));
     }
     largestQuery = most;
+    largestSlotBias = masking.slotBias() ? LARGEST_SLOT_BIAS : 0;
     q = memory.input("q", values, tokens, heads.queryHeads(), heads.headDim());
     expected = memory.output("expected", DType.F32, tokens, heads.queryHeads(), heads.headDim());
     actual = memory.output("out", DType.F32, tokens, heads.queryHeads(), heads.headDim());
@@ -72,6 +78,21 @@ final class CaseAttention {
     return memory.input("sinks", sinks, sinks.length);
   }
 
+  /** Numbers beside the slots of a pool, the same for each pool; null unless they are asked for. */
+  static @Nullable SlotArray slotBias(Masking masking, KvPool pool) {
+    if (!masking.slotBias()) {
+      return null;
+    }
+    SlotArray array = pool.attach("bias", 1, 0);
+    Tensor all = array.tensor();
+    float[] numbers = new float[(int) all.elements()];
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = LARGEST_SLOT_BIAS * (i % 13 - 6) / 6;
+    }
+    pool.device().copy(Tensor.wrap(numbers, all.size(0), all.size(1), 1), all);
+    return array;
+  }
+
   /** A random rotation of heads of {@code headDim}. */
   static Rope rope(CaseRandom random, int headDim) {
     return random.oneOf(
@@ -96,6 +117,10 @@ final class CaseAttention {
 
   AttentionBias bias() {
     return bias;
+  }
+
+  AttentionBias bias(@Nullable SlotArray slots) {
+    return slots == null ? bias : bias.withSlotBias(slots);
   }
 
   Tensor expected() {
@@ -135,7 +160,8 @@ final class CaseAttention {
     double distance = Math.max(cache.largestPosition(), cache.tables().maxLength());
     return EPSILON
         * ((6 + 2 * Math.sqrt(heads.headDim())) * largestQuery * cache.largestKey() * scale
-            + 3 * largestSlope * distance);
+            + 3 * largestSlope * distance
+            + 3 * largestSlotBias);
   }
 
   /** How far a probability may err relatively. */

@@ -262,12 +262,22 @@ public final class CaseCache {
    * @return the largest error as a fraction of what is allowed
    */
   public double compare(KvPool expected, KvPool actual, CaseMemory memory, Tolerance keyTolerance) {
+    return compare(expected, actual, memory, keyTolerance, Tolerance.BITS);
+  }
+
+  /** The same where values differ too. */
+  double compare(
+      KvPool expected,
+      KvPool actual,
+      CaseMemory memory,
+      Tolerance keyTolerance,
+      Tolerance valueTolerance) {
     Tensor[] want = dump(expected, memory);
     Tensor[] got = dump(actual, memory);
     double worst = Compare.floats("keys of the pool", want[0], got[0], keyTolerance);
-    Compare.floats("values of the pool", want[1], got[1], Tolerance.BITS);
+    double worstValue = Compare.floats("values of the pool", want[1], got[1], valueTolerance);
     Compare.ints("positions of the pool", want[2], got[2]);
-    return worst;
+    return Math.max(worst, worstValue);
   }
 
   private Tensor[] dump(KvPool pool, CaseMemory memory) {

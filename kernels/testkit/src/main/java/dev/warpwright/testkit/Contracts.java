@@ -22,6 +22,7 @@ public final class Contracts {
         new RerotateKeysContract(),
         new PageBoundsContract(),
         new ScorePagesContract(),
+        new MergeSimilarKvContract(),
         new MergeStatesContract(),
         new MatmulContract(),
         new QuantMatmulContract(),

@@ -12,6 +12,7 @@ import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.Rope;
 import dev.warpwright.kernels.attention.ScoreReduction;
+import dev.warpwright.kernels.attention.SlotArray;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -138,6 +139,12 @@ public final class PagedDecodeContract implements KernelContract {
     Heads heads = new Heads(2, 6, 2, 72);
     Masking all = new Masking(true, 600, 30, true, true);
     List<Case> cases = new ArrayList<>();
+    cases.add(
+        drawn(heads, DType.F32, 16, 0, 1, 16, 17, 1100)
+            .with(Masking.CAUSAL.withSlotBias(), ScoreReduction.SUM));
+    cases.add(
+        drawn(heads, DType.F16, 5, CaseCache.Order.GAPS, 1, 70)
+            .with(all.withSlotBias(), ScoreReduction.NONE));
     for (DType dtype : CaseCache.NARROW) {
       cases.add(drawn(heads, dtype, 16, 0, 1, 15, 16, 17, 130));
       cases.add(drawn(new Heads(1, 4, 1, 128), dtype, 32, 1030).with(all, ScoreReduction.SUM));
@@ -215,6 +222,8 @@ public final class PagedDecodeContract implements KernelContract {
       try (CaseMemory memory = new CaseMemory(random);
           KvPool expected = cache.load(reference, memory);
           KvPool actual = cache.load(device, memory);
+          SlotArray wantSlots = CaseAttention.slotBias(masking, expected);
+          SlotArray gotSlots = CaseAttention.slotBias(masking, actual);
           PagedDecode want = reference.attention().pagedDecode(spec(cache.spec()), expected);
           PagedDecode got = device.attention().pagedDecode(spec(cache.spec()), actual)) {
         want.update(cache.tables());
@@ -225,8 +234,8 @@ public final class PagedDecodeContract implements KernelContract {
               new CaseAttention(cache, plan.heads(), masking, deviation, random, memory);
           Tensor wantScores = scoresOutput("expected scores", cache, layer, memory);
           Tensor gotScores = scoresOutput("scores", cache, layer, memory);
-          want.run(layer, io.q(), io.bias(), io.expected(), io.expectedLse(), wantScores);
-          got.run(layer, io.q(), io.bias(), io.actual(), io.actualLse(), gotScores);
+          want.run(layer, io.q(), io.bias(wantSlots), io.expected(), io.expectedLse(), wantScores);
+          got.run(layer, io.q(), io.bias(gotSlots), io.actual(), io.actualLse(), gotScores);
           worst = Math.max(worst, io.compare(spec().scale()));
           if (wantScores != null && gotScores != null) {
             // Below e^−87 a probability may be 0.

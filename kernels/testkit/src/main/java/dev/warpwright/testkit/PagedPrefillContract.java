@@ -10,6 +10,7 @@ import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.Rope;
+import dev.warpwright.kernels.attention.SlotArray;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -89,6 +90,9 @@ public final class PagedPrefillContract implements KernelContract {
   public List<Case> optional() {
     Heads heads = new Heads(2, 6, 2, 72);
     List<Case> cases = new ArrayList<>();
+    cases.add(
+        drawn(heads, DType.F32, 16, of(65, 33), of(30, 1), CaseCache.Order.NATURAL)
+            .with(new Masking(true, 30, 30, true, true, true)));
     for (DType dtype : CaseCache.NARROW) {
       cases.add(drawn(heads, dtype, 16, of(65, 33), of(65, 1), CaseCache.Order.NATURAL));
       cases.add(drawn(heads, dtype, 5, of(50), of(20), CaseCache.Order.SHUFFLED));
@@ -160,6 +164,8 @@ public final class PagedPrefillContract implements KernelContract {
       try (CaseMemory memory = new CaseMemory(random);
           KvPool expected = cache.load(reference, memory);
           KvPool actual = cache.load(device, memory);
+          SlotArray wantSlots = CaseAttention.slotBias(masking, expected);
+          SlotArray gotSlots = CaseAttention.slotBias(masking, actual);
           PagedPrefill want = reference.attention().pagedPrefill(spec(cache.spec()), expected);
           PagedPrefill got = device.attention().pagedPrefill(spec(cache.spec()), actual)) {
         want.update(cache.tables());
@@ -168,8 +174,8 @@ public final class PagedPrefillContract implements KernelContract {
         for (int layer = 0; layer < plan.heads().layers(); layer++) {
           CaseAttention io =
               new CaseAttention(cache, plan.heads(), masking, deviation, random, memory);
-          want.run(layer, io.q(), io.bias(), io.expected(), io.expectedLse());
-          got.run(layer, io.q(), io.bias(), io.actual(), io.actualLse());
+          want.run(layer, io.q(), io.bias(wantSlots), io.expected(), io.expectedLse());
+          got.run(layer, io.q(), io.bias(gotSlots), io.actual(), io.actualLse());
           worst = Math.max(worst, io.compare(spec().scale()));
         }
         memory.check();

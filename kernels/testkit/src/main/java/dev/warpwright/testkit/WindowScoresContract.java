@@ -12,6 +12,7 @@ import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.Rope;
 import dev.warpwright.kernels.attention.ScoreReduction;
+import dev.warpwright.kernels.attention.SlotArray;
 import dev.warpwright.kernels.attention.WindowScores;
 import dev.warpwright.kernels.attention.WindowScoresSpec;
 import dev.warpwright.kernels.attention.WindowStatistics;
@@ -107,6 +108,16 @@ public final class WindowScoresContract implements KernelContract {
   public List<Case> optional() {
     Heads heads = new Heads(1, 6, 2, 72);
     List<Case> cases = new ArrayList<>();
+    Case plain = drawn(heads, DType.F32, 16, 20, of(129, 33), of(40, 20));
+    cases.add(
+        new Case(
+            plain.plan(),
+            Rope.NONE,
+            Masking.CAUSAL.withSlotBias(),
+            ScoreReduction.SUM,
+            20,
+            1,
+            9));
     for (DType dtype : CaseCache.NARROW) {
       cases.add(drawn(heads, dtype, 16, 20, of(129, 33), of(40, 20)));
       cases.add(drawn(heads, dtype, 5, 7, of(60), of(9)));
@@ -189,6 +200,8 @@ public final class WindowScoresContract implements KernelContract {
       try (CaseMemory memory = new CaseMemory(random);
           KvPool expected = cache.load(reference, memory);
           KvPool actual = cache.load(device, memory);
+          SlotArray wantSlots = CaseAttention.slotBias(masking, expected);
+          SlotArray gotSlots = CaseAttention.slotBias(masking, actual);
           PagedPrefill prefill =
               reference.attention().pagedPrefill(prefill(cache.spec()), expected);
           WindowScores want = reference.attention().windowScores(spec(cache.spec()), expected);
@@ -200,7 +213,7 @@ public final class WindowScoresContract implements KernelContract {
         for (int layer = 0; layer < plan.heads().layers(); layer++) {
           CaseAttention io =
               new CaseAttention(cache, plan.heads(), masking, deviation, random, memory);
-          prefill.run(layer, io.q(), io.bias(), io.expected(), io.expectedLse());
+          prefill.run(layer, io.q(), io.bias(wantSlots), io.expected(), io.expectedLse());
           Tensor lse =
               memory.input(
                   "lse",
@@ -209,8 +222,8 @@ public final class WindowScoresContract implements KernelContract {
                   plan.heads().queryHeads());
           Outputs wanted = new Outputs(memory, cache.tables().slots(layer));
           Outputs gotten = new Outputs(memory, cache.tables().slots(layer));
-          want.run(layer, io.q(), io.bias(), lse, wanted.all());
-          got.run(layer, io.q(), io.bias(), lse, gotten.all());
+          want.run(layer, io.q(), io.bias(wantSlots), lse, wanted.all());
+          got.run(layer, io.q(), io.bias(gotSlots), lse, gotten.all());
           worst = Math.max(worst, compare(wanted, gotten, io.weightError(spec().scale())));
         }
         memory.check();

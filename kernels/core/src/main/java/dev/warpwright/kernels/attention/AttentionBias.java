@@ -11,8 +11,22 @@ import org.jspecify.annotations.Nullable;
  *     key position j and query position i
  * @param sinkLogits F32 {@code [queryHeads]}: logits without a key or value, which enter the
  *     denominator; −∞ for none
+ * @param slotBias numbers beside the slots of the plan's pool, one a slot, that are added to the
+ *     logits of their keys after the cap; such as the logarithm of the number of tokens that a slot
+ *     stands for ({@link MergeSimilarKv})
  */
-public record AttentionBias(@Nullable Tensor slopes, @Nullable Tensor sinkLogits) {
+public record AttentionBias(
+    @Nullable Tensor slopes, @Nullable Tensor sinkLogits, @Nullable SlotArray slotBias) {
   /** Nothing is added. */
   public static final AttentionBias NONE = new AttentionBias(null, null);
+
+  /** Without numbers beside the slots. */
+  public AttentionBias(@Nullable Tensor slopes, @Nullable Tensor sinkLogits) {
+    this(slopes, sinkLogits, null);
+  }
+
+  /** The same with numbers beside the slots. */
+  public AttentionBias withSlotBias(SlotArray value) {
+    return new AttentionBias(slopes, sinkLogits, value);
+  }
 }

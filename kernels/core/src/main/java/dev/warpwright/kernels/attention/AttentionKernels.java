@@ -67,6 +67,15 @@ public interface AttentionKernels {
     throw notOffered(spec, pool);
   }
 
+  /**
+   * Plans the merging of similar slots; how many tokens a slot stands for is kept in {@code
+   * logCounts}, which is attached to {@code pool}.
+   */
+  default MergeSimilarKv mergeSimilarKv(
+      MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
+    throw notOffered(spec, pool);
+  }
+
   /** Plans the merging of attention over disjoint sets of keys. */
   MergeStates mergeStates(MergeStatesSpec spec);
 

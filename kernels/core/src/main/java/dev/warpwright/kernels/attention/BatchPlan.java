@@ -132,6 +132,15 @@ public abstract class BatchPlan extends KernelPlan {
     Checks.notNull("bias", bias);
     requirePart("bias.slopes", masking.alibi(), bias.slopes());
     requirePart("bias.sinkLogits", masking.sinkLogits(), bias.sinkLogits());
+    SlotArray slots = bias.slotBias();
+    if (!masking.slotBias()) {
+      Checks.that(slots == null, "bias.slotBias", slots, "null: the masking asks for none");
+      return;
+    }
+    SlotArray given = Checks.notNull("bias.slotBias", slots);
+    Checks.that(given.pool() == pool, "bias.slotBias.pool", "another pool", "the plan's pool");
+    Checks.that(given.width() == 1, "bias.slotBias.width", given.width(), "1");
+    requireReachable("bias.slotBias", given.tensor());
   }
 
   private void requirePart(String argument, boolean needed, @Nullable Tensor part) {
@@ -149,6 +158,9 @@ public abstract class BatchPlan extends KernelPlan {
     }
     if (bias.sinkLogits() != null) {
       Checks.disjoint(argument, output, "bias.sinkLogits", bias.sinkLogits());
+    }
+    if (bias.slotBias() != null) {
+      Checks.disjoint(argument, output, "bias.slotBias", bias.slotBias().tensor());
     }
   }
 }

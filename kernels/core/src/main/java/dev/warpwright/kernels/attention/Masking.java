@@ -12,9 +12,15 @@ import dev.warpwright.kernels.Checks;
  * @param alibi whether {@code slope[h] · (j − i)} is added, slopes given at {@code run}
  * @param sinkLogits whether an extra logit a query head, given at {@code run}, enters the
  *     denominator
+ * @param slotBias whether a number beside each slot, given at {@code run}, is added
  */
 public record Masking(
-    boolean causal, int window, float softCap, boolean alibi, boolean sinkLogits) {
+    boolean causal,
+    int window,
+    float softCap,
+    boolean alibi,
+    boolean sinkLogits,
+    boolean slotBias) {
   /** Causal, nothing else. */
   public static final Masking CAUSAL = new Masking(true, -1, 0, false, false);
 
@@ -31,8 +37,18 @@ public record Masking(
         "a finite number of at least 0");
   }
 
+  /** Without numbers beside the slots. */
+  public Masking(boolean causal, int window, float softCap, boolean alibi, boolean sinkLogits) {
+    this(causal, window, softCap, alibi, sinkLogits, false);
+  }
+
+  /** The same with a number beside each slot. */
+  public Masking withSlotBias() {
+    return new Masking(causal, window, softCap, alibi, sinkLogits, true);
+  }
+
   /** Whether there is nothing beside the causal mask. */
   public boolean isPlain() {
-    return window < 0 && softCap == 0 && !alibi && !sinkLogits;
+    return window < 0 && softCap == 0 && !alibi && !sinkLogits && !slotBias;
   }
 }

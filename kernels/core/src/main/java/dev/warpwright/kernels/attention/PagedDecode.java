@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * Attention of one query token a request over the slots of its rows:
  *
  * <pre>
- *   s_j   = scale · ⟨rope(q, i), k_j⟩, then cap, bias and mask of {@link Masking}
+ *   s_j   = scale · ⟨rope(q, i), k_j⟩, then cap, biases and mask of {@link Masking}
  *   lse   = ln (Σ_j exp(s_j) + exp(sinkLogit))
  *   out   = Σ_j exp(s_j − lse) · v_j
  *   score = Σ_h exp(s_hj − lse_h)   over the query heads h of a group, or its mean

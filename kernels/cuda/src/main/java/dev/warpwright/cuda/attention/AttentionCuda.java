@@ -15,6 +15,7 @@ import dev.warpwright.kernels.attention.CompactKv;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.MergeStates;
 import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
@@ -48,14 +49,23 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   protected Support offers(KernelSpec spec) {
     return switch (spec) {
       case AppendKvSpec append -> offers(append.pool());
-      case PagedDecodeSpec decode -> offers(decode.pool(), decode.maxLength());
-      case PagedPrefillSpec prefill -> offers(prefill.pool(), prefill.maxLength());
-      case WindowScoresSpec window -> offers(window.pool(), window.maxLength());
+      case PagedDecodeSpec decode ->
+          offers(decode.masking(), decode.pool(), decode.maxLength());
+      case PagedPrefillSpec prefill ->
+          offers(prefill.masking(), prefill.pool(), prefill.maxLength());
+      case WindowScoresSpec window ->
+          offers(window.masking(), window.pool(), window.maxLength());
       case ScoreAccumulateSpec accumulate -> offers(accumulate.pool());
       case SelectTokensSpec select -> offers(select.pool(), select.maxLength());
       case CompactKvSpec compact -> offers(compact.pool());
       default -> Support.yes();
     };
+  }
+
+  private static Support offers(Masking masking, KvPoolSpec pool, int maxLength) {
+    return masking.slotBias()
+        ? Support.no("not built yet: numbers beside slots as bias")
+        : offers(pool, maxLength);
   }
 
   private static Support offers(KvPoolSpec pool, int maxLength) {

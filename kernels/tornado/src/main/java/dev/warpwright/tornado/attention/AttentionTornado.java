@@ -11,6 +11,7 @@ import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.AttentionKernels;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.MergeStates;
 import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
@@ -37,10 +38,16 @@ public final class AttentionTornado extends TornadoFamily implements AttentionKe
     return switch (spec) {
       case RmsNormSpec norm -> fits("rows", norm.maxRows(), norm.columns());
       case AppendKvSpec append -> offers(append.pool());
-      case PagedDecodeSpec decode -> offers(decode.pool());
-      case PagedPrefillSpec prefill -> offers(prefill.pool());
+      case PagedDecodeSpec decode -> offers(decode.pool(), decode.masking());
+      case PagedPrefillSpec prefill -> offers(prefill.pool(), prefill.masking());
       default -> Support.no("not an attention kernel");
     };
+  }
+
+  private static Support offers(KvPoolSpec pool, Masking masking) {
+    return masking.slotBias()
+        ? Support.no("not built yet: numbers beside slots")
+        : offers(pool);
   }
 
   private static Support offers(KvPoolSpec pool) {

@@ -6,6 +6,8 @@ import dev.warpwright.kernels.attention.CompactKv;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.MergeSimilarKv;
+import dev.warpwright.kernels.attention.MergeSimilarKvSpec;
 import dev.warpwright.kernels.attention.MergeStates;
 import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PageBounds;
@@ -114,6 +116,13 @@ public final class AttentionReference extends HostAttention {
   public ScorePages scorePages(ScorePagesSpec spec, KvPool pool) {
     require(spec);
     return new ScorePagesReference(device(), spec, pool);
+  }
+
+  @Override
+  public MergeSimilarKv mergeSimilarKv(
+      MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
+    require(spec);
+    return new MergeSimilarKvReference(device(), spec, pool, logCounts);
   }
 
   @Override

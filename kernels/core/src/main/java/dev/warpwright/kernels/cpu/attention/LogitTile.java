@@ -2,9 +2,11 @@ package dev.warpwright.kernels.cpu.attention;
 
 import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PageTables;
+import dev.warpwright.kernels.attention.SlotArray;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Logits of a few columns (query heads of tokens that share a kv head) for one {@link SlotChunk} of
@@ -58,6 +60,11 @@ final class LogitTile {
     leastQuery = Integer.MAX_VALUE;
     mostQuery = Integer.MIN_VALUE;
     Arrays.fill(queries, 0, padded(count) * headDim, 0);
+  }
+
+  /** Numbers that are added to the logits of their slots; null for none. */
+  void slotBias(@Nullable SlotArray value) {
+    chunk.bias(value);
   }
 
   /** Sets the query of a column: rotated as {@code token} of the batch and scaled. */
@@ -131,6 +138,9 @@ final class LogitTile {
       if (masking.alibi()) {
         bend(at, slots, slopes[column + i], position);
       }
+      if (chunk.hasBias()) {
+        add(at, slots, chunk.biases());
+      }
       if (masked) {
         hide(at, slots, lower(position), upper(position));
       }
@@ -171,6 +181,14 @@ final class LogitTile {
     int[] keyPositions = chunk.positions();
     for (int i = 0; i < slots; i++) {
       logits[at + i] += slope * (keyPositions[i] - position);
+    }
+  }
+
+  private void add(int at, int slots, float[] biases) {
+    for (int i = 0; i < slots; i += Lanes.COUNT) {
+      FloatVector.fromArray(Lanes.F, logits, at + i)
+          .add(FloatVector.fromArray(Lanes.F, biases, i))
+          .intoArray(logits, at + i);
     }
   }
 

@@ -57,7 +57,8 @@ final class NativeTile {
         && pool.layout().blocked()
         && spec.scores() == ScoreReduction.NONE
         && spec.masking().softCap() == 0
-        && !spec.masking().alibi();
+        && !spec.masking().alibi()
+        && !spec.masking().slotBias();
   }
 
   /** Bytes of the scratch memory. */

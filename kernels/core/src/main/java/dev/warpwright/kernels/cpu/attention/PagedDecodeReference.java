@@ -47,7 +47,7 @@ final class PagedDecodeReference extends PagedDecode {
     for (int request = 0; request < batch.requests(); request++) {
       for (int kvHead = 0; kvHead < heads().kvHeads(); kvHead++) {
         int row = batch.rowOf(layer, request, kvHead);
-        attention.readRow(batch, row);
+        attention.readRow(batch, row, bias.slotBias());
         Arrays.fill(sums, 0);
         for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
           attention.attend(

@@ -166,6 +166,7 @@ final class PagedDecodeVector extends PagedDecode {
     }
     AttentionTile tile = tiles[worker];
     tile.begin(group);
+    tile.logits().slotBias(bias.slotBias());
     for (int column = 0; column < group; column++) {
       tile.logits()
           .query(

@@ -32,7 +32,7 @@ final class PagedPrefillReference extends PagedPrefill {
     int group = heads().group();
     for (int request = 0; request < batch.requests(); request++) {
       for (int kvHead = 0; kvHead < heads().kvHeads(); kvHead++) {
-        attention.readRow(batch, batch.rowOf(layer, request, kvHead));
+        attention.readRow(batch, batch.rowOf(layer, request, kvHead), bias.slotBias());
         for (int i = 0; i < batch.newTokens(request); i++) {
           for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
             attention.attend(

@@ -90,6 +90,7 @@ final class PagedPrefillVector extends PagedPrefill {
     int group = heads().group();
     AttentionTile tile = tiles[worker];
     tile.begin(tokens * group);
+    tile.logits().slotBias(bias.slotBias());
     for (int column = 0; column < tokens * group; column++) {
       int inRequest = firstToken + column / group;
       int token = batch.tokenStart(request) + inRequest;

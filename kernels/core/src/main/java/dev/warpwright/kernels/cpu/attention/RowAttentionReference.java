@@ -5,6 +5,7 @@ import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.Rope;
+import dev.warpwright.kernels.attention.SlotArray;
 import org.jspecify.annotations.Nullable;
 
 /** The formula of {@link PagedDecode} for one query head of one token, in double. */
@@ -20,6 +21,7 @@ final class RowAttentionReference {
   // The row that was read last.
   private int length;
   private int[] positions = new int[0];
+  private float[] biases = new float[0];
   private float[][] keys = new float[0][0];
   private float[][] values = new float[0][0];
 
@@ -33,7 +35,7 @@ final class RowAttentionReference {
 
   /** Bytes of the scratch memory. */
   long bytes() {
-    long slotBytes = Double.BYTES + Integer.BYTES + 2L * Float.BYTES * query.length;
+    long slotBytes = Double.BYTES + Integer.BYTES + (1 + 2L * query.length) * Float.BYTES;
     return (long) Double.BYTES * query.length + slotBytes * weights.length;
   }
 
@@ -42,18 +44,25 @@ final class RowAttentionReference {
     if (weights.length < length) {
       weights = new double[length];
       positions = new int[length];
+      biases = new float[length];
       keys = new float[length][query.length];
       values = new float[length][query.length];
     }
   }
 
-  /** Reads the slots of a row, which the next calls are about. */
-  void readRow(PageTables batch, int row) {
+  /**
+   * Reads the slots of a row, which the next calls are about.
+   *
+   * @param slotBias numbers that are added to the slots' logits; null for none
+   */
+  void readRow(PageTables batch, int row, @Nullable SlotArray slotBias) {
     length = batch.length(row);
     for (int slot = 0; slot < length; slot++) {
       int page = batch.page(row, slot / batch.pageSize());
       int inPage = slot % batch.pageSize();
       positions[slot] = pool.position(page, inPage);
+      biases[slot] =
+          slotBias == null ? 0 : slotBias.tensor().getFloat(slotBias.at(page, inPage));
       for (int dim = 0; dim < query.length; dim++) {
         keys[slot][dim] = pool.key(page, inPage, dim);
         values[slot][dim] = pool.value(page, inPage, dim);
@@ -133,6 +142,6 @@ final class RowAttentionReference {
     double logit = scale * sum;
     double capped =
         masking.softCap() == 0 ? logit : masking.softCap() * Math.tanh(logit / masking.softCap());
-    return capped + slope * (keyPosition - (long) position);
+    return capped + slope * (keyPosition - (long) position) + biases[slot];
   }
 }

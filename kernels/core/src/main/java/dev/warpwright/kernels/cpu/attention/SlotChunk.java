@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Up to {@link SlotKernels#CHUNK} consecutive slots of a row, wherever their pages are. Keys that
@@ -44,6 +45,9 @@ final class SlotChunk {
 
   /** Scales of keys, then of values, where the type has any. */
   private final float[] scales;
+
+  private final float[] biases = new float[CHUNK];
+  private @Nullable SlotArray bias;
 
   private int slots;
   private int leastPosition;
@@ -101,6 +105,7 @@ final class SlotChunk {
         keys[(done + i) / keyStep] = layout.key(page, inPage + i);
       }
       readScales(page, inPage, n, done);
+      readBiases(page, inPage, n, done);
       done += n;
     }
     for (int i = 0; i < count; i++) {
@@ -123,6 +128,33 @@ final class SlotChunk {
       scales[at + i] = numbers.getFloat(from + 2L * i);
       scales[CHUNK + at + i] = numbers.getFloat(from + 2L * i + 1);
     }
+  }
+
+  private void readBiases(int page, int slot, int count, int at) {
+    SlotArray beside = bias;
+    if (beside == null) {
+      return;
+    }
+    Tensor numbers = beside.tensor();
+    long from = beside.at(page, slot);
+    for (int i = 0; i < count; i++) {
+      biases[at + i] = numbers.getFloat(from + i);
+    }
+  }
+
+  /** Numbers beside the slots that are read along from now on; null for none. */
+  void bias(@Nullable SlotArray value) {
+    bias = value;
+  }
+
+  /** Whether numbers beside the slots are read. */
+  boolean hasBias() {
+    return bias != null;
+  }
+
+  /** The numbers beside the slots; what lies behind the last slot means nothing. */
+  float[] biases() {
+    return biases;
   }
 
   /** Finds blocks of keys and the order of values; brings keys into blocks when they are not. */

@@ -61,7 +61,7 @@ final class WindowScoresReference extends WindowScores {
     for (int request = 0; request < batch.requests(); request++) {
       for (int kvHead = 0; kvHead < heads().kvHeads(); kvHead++) {
         int row = batch.rowOf(layer, request, kvHead);
-        attention.readRow(batch, row);
+        attention.readRow(batch, row, bias.slotBias());
         Arrays.fill(sums, 0);
         Arrays.fill(variances, 0);
         Arrays.fill(entropies, 0);

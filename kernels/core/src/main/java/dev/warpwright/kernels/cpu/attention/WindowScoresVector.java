@@ -126,6 +126,7 @@ final class WindowScoresVector extends WindowScores {
     int group = heads().group();
     int columns = tokens * group;
     tile.begin(columns);
+    tile.slotBias(bias.slotBias());
     for (int column = 0; column < columns; column++) {
       int inRequest = firstToken + column / group;
       int token = batch.tokenStart(request) + inRequest;
