@@ -35,6 +35,8 @@ public record AttentionSpec(
     Checks.notNull("cache", cache);
     Checks.notNull("rope", rope);
     Checks.notNull("masking", masking);
+    // Merged slots must count for all of their tokens, whatever else is masked.
+    masking = cache.spec().observation().counts() ? masking.withSlotBias() : masking;
     Checks.finite("scale", scale);
     Checks.between("maxBatch", maxBatch, 1, 1 << 24);
     Checks.between("maxTokens", maxTokens, 1, Integer.MAX_VALUE);

@@ -1,6 +1,7 @@
 package dev.warpwright.attention;
 
 import java.util.Arrays;
+import java.util.OptionalDouble;
 
 /**
  * Decides which slots a cache keeps. A policy says how many slots each row keeps on average and
@@ -27,6 +28,15 @@ public interface EvictionPolicy {
   /** Whether what was noted of the kept slots is forgotten after an eviction. */
   default boolean forgets() {
     return false;
+  }
+
+  /**
+   * Least cosine of two neighbouring keys that are merged before slots are chosen; empty where
+   * nothing is merged. The {@link #observation} must be {@linkplain Observation#counting counting}
+   * then.
+   */
+  default OptionalDouble mergesFrom() {
+    return OptionalDouble.empty();
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.warpwright.attention;
 
 import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
@@ -10,9 +11,11 @@ import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.SelectTokens;
 import dev.warpwright.kernels.attention.SelectTokensSpec;
+import dev.warpwright.kernels.attention.SlotArray;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +32,7 @@ final class Evictor implements Resource {
 
   private @Nullable SelectTokens select;
   private @Nullable CompactKv compact;
+  private final @Nullable Merger merger;
 
   Evictor(KernelDevice device, PagedKvCache cache, HeadPages pages) {
     this.device = device;
@@ -36,6 +40,8 @@ final class Evictor implements Resource {
     this.pages = pages;
     unlimited = new int[cache.spec().layers()];
     Arrays.fill(unlimited, Integer.MAX_VALUE);
+    SlotArray counts = cache.notes().counts();
+    merger = counts == null ? null : new Merger(device, cache, pages, counts);
   }
 
   private Heads heads() {
@@ -44,6 +50,45 @@ final class Evictor implements Resource {
   }
 
   Eviction evict(Sequence[] sequences, EvictionPolicy policy) {
+    if (policy.mergesFrom().isEmpty()) {
+      return choose(sequences, policy);
+    }
+    Eviction merged = merge(sequences, policy);
+    Eviction chosen = choose(sequences, policy);
+    return new Eviction(merged.slots() + chosen.slots(), merged.pages() + chosen.pages());
+  }
+
+  /** Merges similar slots of those sequences that are over the budget. */
+  private Eviction merge(Sequence[] all, EvictionPolicy policy) {
+    Merger by = merger;
+    if (by == null) {
+      throw new InvalidArgumentException(
+          "policy.mergesFrom", policy.mergesFrom(), "none in a cache that does not count");
+    }
+    Sequence[] sequences =
+        Arrays.stream(all)
+            .filter(s -> IntStream.range(0, s.rows()).anyMatch(r -> s.length(r) > policy.budget()))
+            .toArray(Sequence[]::new);
+    if (sequences.length == 0) {
+      return new Eviction(0, 0);
+    }
+    int freeBefore = pages.count();
+    by.own(sequences);
+    PageTables from = tables(sequences);
+    int layers = cache.spec().layers();
+    Tensor[] kept = new Tensor[layers];
+    int[][] lengths = new int[layers][];
+    for (int layer = 0; layer < layers; layer++) {
+      int slots = Math.toIntExact(from.slots(layer));
+      kept[layer] = Tensor.wrap(new int[slots], slots);
+      lengths[layer] =
+          by.merge(from, layer, policy, scores(sequences, policy, from, layer), kept[layer]);
+    }
+    Eviction eviction = apply(sequences, false, lengths, from, kept);
+    return new Eviction(eviction.slots(), pages.count() - freeBefore);
+  }
+
+  private Eviction choose(Sequence[] sequences, EvictionPolicy policy) {
     KvCacheSpec spec = cache.spec();
     int[][] budgets = new int[sequences.length][];
     boolean nothing = true;
@@ -61,7 +106,21 @@ final class Evictor implements Resource {
     for (int layer = 0; layer < kept.length; layer++) {
       kept[layer] = choose(sequences, policy, budgets, from, layer);
     }
-    return apply(sequences, policy, budgets, from, kept);
+    int[][] lengths = new int[spec.layers()][sequences.length * spec.kvHeads()];
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      for (int i = 0; i < lengths[layer].length; i++) {
+        int row = cache.row(layer, i % spec.kvHeads());
+        int length = sequences[i / spec.kvHeads()].length(row);
+        lengths[layer][i] = Math.min(length, budgets[i / spec.kvHeads()][layer]);
+      }
+    }
+    Eviction eviction = apply(sequences, policy.forgets(), lengths, from, kept);
+    for (int i = 0; i < sequences.length; i++) {
+      if (budgets[i] != unlimited) {
+        sequences[i].budgets(policy, budgets[i]);
+      }
+    }
+    return eviction;
   }
 
   /** Slots that each layer's rows of a sequence keep. */
@@ -115,26 +174,34 @@ final class Evictor implements Resource {
       Sequence[] sequences, EvictionPolicy policy, int[][] budgets, PageTables from, int layer) {
     int kvHeads = cache.spec().kvHeads();
     int slots = Math.toIntExact(from.slots(layer));
-    float[] scores = new float[slots];
     int[] rowBudgets = new int[sequences.length * kvHeads];
     for (int i = 0; i < rowBudgets.length; i++) {
-      Sequence sequence = sequences[i / kvHeads];
-      int row = cache.row(layer, i % kvHeads);
       rowBudgets[i] = budgets[i / kvHeads][layer];
-      float[] ofRow = new float[sequence.length(row)];
-      policy.score(cache.notes().row(sequence, row), ofRow);
-      int at = (int) from.slotStart(from.rowOf(layer, i / kvHeads, i % kvHeads));
-      System.arraycopy(ofRow, 0, scores, at, ofRow.length);
     }
     SelectTokens plan = select(policy, sequences.length);
     plan.update(from);
     Tensor kept = Tensor.wrap(new int[slots], slots);
     plan.run(
         layer,
-        Tensor.wrap(scores, slots),
+        scores(sequences, policy, from, layer),
         Tensor.wrap(rowBudgets, sequences.length, kvHeads),
         kept);
     return kept;
+  }
+
+  /** What a policy thinks of the slots of a layer. */
+  private Tensor scores(Sequence[] sequences, EvictionPolicy policy, PageTables from, int layer) {
+    int kvHeads = cache.spec().kvHeads();
+    float[] scores = new float[Math.toIntExact(from.slots(layer))];
+    for (int i = 0; i < sequences.length * kvHeads; i++) {
+      Sequence sequence = sequences[i / kvHeads];
+      int row = cache.row(layer, i % kvHeads);
+      float[] ofRow = new float[sequence.length(row)];
+      policy.score(cache.notes().row(sequence, row), ofRow);
+      int at = (int) from.slotStart(from.rowOf(layer, i / kvHeads, i % kvHeads));
+      System.arraycopy(ofRow, 0, scores, at, ofRow.length);
+    }
+    return Tensor.wrap(scores, scores.length);
   }
 
   private SelectTokens select(EvictionPolicy policy, int sequences) {
@@ -196,12 +263,14 @@ final class Evictor implements Resource {
     }
   }
 
+  /**
+   * Brings rows to new lengths.
+   *
+   * @param forgets whether what was noted of rows that change is forgotten
+   * @param lengths by layer and row of it
+   */
   private Eviction apply(
-      Sequence[] sequences,
-      EvictionPolicy policy,
-      int[][] budgets,
-      PageTables from,
-      Tensor[] kept) {
+      Sequence[] sequences, boolean forgets, int[][] lengths, PageTables from, Tensor[] kept) {
     KvCacheSpec spec = cache.spec();
     List<Target> targets = new ArrayList<>();
     long fresh = 0;
@@ -210,8 +279,8 @@ final class Evictor implements Resource {
         for (int head = 0; head < spec.kvHeads(); head++) {
           long at = from.slotStart(from.rowOf(layer, i, head));
           int row = cache.row(layer, head);
-          int length = Math.min(sequences[i].length(row), budgets[i][layer]);
-          boolean forgotten = policy.forgets() && length < sequences[i].length(row);
+          int length = lengths[layer][i * spec.kvHeads() + head];
+          boolean forgotten = forgets && length < sequences[i].length(row);
           Target target = target(sequences[i], row, length, kept[layer], at, forgotten);
           targets.add(target);
           for (int page : target.pages) {
@@ -243,11 +312,6 @@ final class Evictor implements Resource {
       int committed = moved * sequences.length * spec.kvHeads();
       targets.subList(0, committed).forEach(this::commit);
       targets.subList(committed, targets.size()).forEach(this::giveBack);
-    }
-    for (int i = 0; i < sequences.length; i++) {
-      if (budgets[i] != unlimited) {
-        sequences[i].budgets(policy, budgets[i]);
-      }
     }
     for (Target target : targets) {
       if (target.forgotten) {
@@ -328,6 +392,9 @@ final class Evictor implements Resource {
     }
     if (compact != null) {
       compact.close();
+    }
+    if (merger != null) {
+      merger.close();
     }
   }
 }

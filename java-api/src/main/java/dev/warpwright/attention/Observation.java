@@ -12,8 +12,9 @@ import dev.warpwright.kernels.Checks;
  *
  * @param kind what is noted
  * @param window observing tokens of a long step
+ * @param counts whether it is kept how many tokens were merged into a slot, for policies that merge
  */
-public record Observation(Kind kind, int window) {
+public record Observation(Kind kind, int window, boolean counts) {
   /** Nothing is noted; attention costs what it costs. */
   public static final Observation NOTHING = new Observation(Kind.NOTHING, 1);
 
@@ -33,6 +34,18 @@ public record Observation(Kind kind, int window) {
   public Observation {
     Checks.notNull("kind", kind);
     Checks.between("window", window, 1, Integer.MAX_VALUE);
+    Checks.that(
+        !counts || kind != Kind.NOTHING, "counts", "true", "false where no scores are noted");
+  }
+
+  /** Without counts. */
+  public Observation(Kind kind, int window) {
+    this(kind, window, false);
+  }
+
+  /** The same with counts of merged tokens. */
+  public Observation counting() {
+    return new Observation(kind, window, true);
   }
 
   /** The sum over all queries. */

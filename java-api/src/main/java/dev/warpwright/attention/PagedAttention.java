@@ -51,7 +51,7 @@ public final class PagedAttention implements Resource {
     int length = spec.maxLength();
     SlotArray scores = cache.notes().scores();
     biases = new AttentionBias[heads.layers()];
-    Arrays.fill(biases, AttentionBias.NONE);
+    Arrays.fill(biases, counted(AttentionBias.NONE));
     observer = scores == null ? null : new ScoreObserver(device, spec, scores);
     cascade = spec.cascade() ? new Cascade(device, spec) : null;
     try {
@@ -106,7 +106,13 @@ public final class PagedAttention implements Resource {
    */
   public void bias(int layer, AttentionBias bias) {
     Checks.between("layer", layer, 0, biases.length - 1);
-    biases[layer] = Checks.notNull("bias", bias);
+    biases[layer] = counted(Checks.notNull("bias", bias));
+  }
+
+  /** A bias with the counts of merged tokens, if the cache keeps any. */
+  private AttentionBias counted(AttentionBias bias) {
+    SlotArray counts = cache.notes().counts();
+    return counts == null ? bias : bias.withSlotBias(counts);
   }
 
   /**

@@ -16,6 +16,7 @@ final class ScoreNotes implements Resource {
   private final int pageSize;
   private final @Nullable SlotArray scores;
   private final @Nullable SlotArray entropies;
+  private final @Nullable SlotArray counts;
 
   ScoreNotes(KernelDevice device, KvPool pool, Observation observation) {
     this.device = device;
@@ -26,6 +27,7 @@ final class ScoreNotes implements Resource {
             ? null
             : pool.attach("scores", (moments ? Statistic.MOMENTS : Statistic.SUM).width(), 0);
     entropies = moments ? pool.attach("entropies", 1, 0) : null;
+    counts = observation.counts() ? pool.attach("counts", 1, 0) : null;
   }
 
   /** Sums, last scores or moments; null when nothing is noted. */
@@ -38,10 +40,16 @@ final class ScoreNotes implements Resource {
     return entropies;
   }
 
+  /** Logarithms of the numbers of tokens that slots stand for; null unless they are counted. */
+  @Nullable SlotArray counts() {
+    return counts;
+  }
+
   /** Memory that the numbers hold. */
   long bytes() {
     return (scores == null ? 0 : scores.tensor().bytes())
-        + (entropies == null ? 0 : entropies.tensor().bytes());
+        + (entropies == null ? 0 : entropies.tensor().bytes())
+        + (counts == null ? 0 : counts.tensor().bytes());
   }
 
   /** Forgets what was noted of the slots of a row. */
@@ -128,6 +136,9 @@ final class ScoreNotes implements Resource {
     }
     if (entropies != null) {
       entropies.close();
+    }
+    if (counts != null) {
+      counts.close();
     }
   }
 }

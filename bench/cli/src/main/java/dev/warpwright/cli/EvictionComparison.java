@@ -5,6 +5,7 @@ import dev.warpwright.attention.Cake;
 import dev.warpwright.attention.EvictionPolicy;
 import dev.warpwright.attention.FullCache;
 import dev.warpwright.attention.H2o;
+import dev.warpwright.attention.KvMerger;
 import dev.warpwright.attention.SnapKv;
 import dev.warpwright.attention.StreamingLlm;
 import dev.warpwright.attention.Tova;
@@ -43,6 +44,7 @@ final class EvictionComparison {
     POLICIES.put("SnapKV", SnapKv::budget);
     POLICIES.put("TOVA", Tova::new);
     POLICIES.put("CAKE", Cake::budget);
+    POLICIES.put("KVMerger", KvMerger::budget);
   }
 
   private final Warpwright ww;

@@ -73,8 +73,7 @@ public final class MergeSimilarKvContract implements KernelContract {
     }
 
     private MergeSimilarKvSpec spec(KvPoolSpec pool) {
-      return new MergeSimilarKvSpec(
-          plan.heads(), pool, 64, threshold, protectedPrefix, recents);
+      return new MergeSimilarKvSpec(plan.heads(), pool, 64, threshold, protectedPrefix, recents);
     }
 
     @Override

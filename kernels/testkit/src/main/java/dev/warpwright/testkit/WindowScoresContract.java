@@ -111,13 +111,7 @@ public final class WindowScoresContract implements KernelContract {
     Case plain = drawn(heads, DType.F32, 16, 20, of(129, 33), of(40, 20));
     cases.add(
         new Case(
-            plain.plan(),
-            Rope.NONE,
-            Masking.CAUSAL.withSlotBias(),
-            ScoreReduction.SUM,
-            20,
-            1,
-            9));
+            plain.plan(), Rope.NONE, Masking.CAUSAL.withSlotBias(), ScoreReduction.SUM, 20, 1, 9));
     for (DType dtype : CaseCache.NARROW) {
       cases.add(drawn(heads, dtype, 16, 20, of(129, 33), of(40, 20)));
       cases.add(drawn(heads, dtype, 5, 7, of(60), of(9)));

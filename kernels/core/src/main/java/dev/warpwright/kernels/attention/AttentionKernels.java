@@ -71,8 +71,7 @@ public interface AttentionKernels {
    * Plans the merging of similar slots; how many tokens a slot stands for is kept in {@code
    * logCounts}, which is attached to {@code pool}.
    */
-  default MergeSimilarKv mergeSimilarKv(
-      MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
+  default MergeSimilarKv mergeSimilarKv(MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
     throw notOffered(spec, pool);
   }
 

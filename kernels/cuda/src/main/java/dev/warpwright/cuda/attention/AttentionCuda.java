@@ -49,12 +49,10 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   protected Support offers(KernelSpec spec) {
     return switch (spec) {
       case AppendKvSpec append -> offers(append.pool());
-      case PagedDecodeSpec decode ->
-          offers(decode.masking(), decode.pool(), decode.maxLength());
+      case PagedDecodeSpec decode -> offers(decode.masking(), decode.pool(), decode.maxLength());
       case PagedPrefillSpec prefill ->
           offers(prefill.masking(), prefill.pool(), prefill.maxLength());
-      case WindowScoresSpec window ->
-          offers(window.masking(), window.pool(), window.maxLength());
+      case WindowScoresSpec window -> offers(window.masking(), window.pool(), window.maxLength());
       case ScoreAccumulateSpec accumulate -> offers(accumulate.pool());
       case SelectTokensSpec select -> offers(select.pool(), select.maxLength());
       case CompactKvSpec compact -> offers(compact.pool());

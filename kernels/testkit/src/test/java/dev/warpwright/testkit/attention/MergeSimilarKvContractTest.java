@@ -108,8 +108,7 @@ class MergeSimilarKvContractTest extends ContractTest {
         fill(f);
         plan.update(row(0, 5, 5, 6, 3));
         Tensor kept = Refusals.ints(new int[5], 5);
-        plan.run(
-            0, floats(0, 0, Float.NaN, 9, 9), kept, Refusals.ints(new int[1], 1, 1));
+        plan.run(0, floats(0, 0, Float.NaN, 9, 9), kept, Refusals.ints(new int[1], 1, 1));
         assertArrayEquals(expected[i], kept.toInts());
       }
     }
@@ -232,9 +231,7 @@ class MergeSimilarKvContractTest extends ContractTest {
           "bias.slotBias.width",
           "2",
           "1",
-          () ->
-              f.decode.run(
-                  0, q, AttentionBias.NONE.withSlotBias(wide), f.output(1), null, null));
+          () -> f.decode.run(0, q, AttentionBias.NONE.withSlotBias(wide), f.output(1), null, null));
       refusals.assertRefused(
           "bias.slotBias.pool",
           "another pool",
@@ -257,8 +254,7 @@ class MergeSimilarKvContractTest extends ContractTest {
   void allocatesNothing() {
     try (Fixture f = new Fixture("cpu", HEADS, PAGES, Rope.NONE);
         SlotArray counts = f.pool.attach("counts", 1, 0);
-        MergeSimilarKv plan =
-            f.device.attention().mergeSimilarKv(spec(-1, 0, 0), f.pool, counts)) {
+        MergeSimilarKv plan = f.device.attention().mergeSimilarKv(spec(-1, 0, 0), f.pool, counts)) {
       fill(f);
       plan.update(row(0, 5, 5, 6, 3));
       Tensor scores = Refusals.floats(5);

@@ -45,9 +45,7 @@ public final class AttentionTornado extends TornadoFamily implements AttentionKe
   }
 
   private static Support offers(KvPoolSpec pool, Masking masking) {
-    return masking.slotBias()
-        ? Support.no("not built yet: numbers beside slots")
-        : offers(pool);
+    return masking.slotBias() ? Support.no("not built yet: numbers beside slots") : offers(pool);
   }
 
   private static Support offers(KvPoolSpec pool) {

@@ -119,8 +119,7 @@ public final class AttentionReference extends HostAttention {
   }
 
   @Override
-  public MergeSimilarKv mergeSimilarKv(
-      MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
+  public MergeSimilarKv mergeSimilarKv(MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
     require(spec);
     return new MergeSimilarKvReference(device(), spec, pool, logCounts);
   }

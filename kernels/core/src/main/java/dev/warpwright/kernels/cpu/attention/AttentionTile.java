@@ -116,12 +116,10 @@ final class AttentionTile {
 
   /** Multiplies weights with the scales of their values; nothing stays nothing next to NaN. */
   private void scaleValues(int at, float[] scales) {
-    for (int i = 0; i < logits.chunk().paddedSlots(); i += Lanes.COUNT) {
-      FloatVector weight = FloatVector.fromArray(Lanes.F, weights, at + i);
-      weight
-          .mul(FloatVector.fromArray(Lanes.F, scales, CHUNK + i))
-          .blend(0, weight.compare(VectorOperators.EQ, 0))
-          .intoArray(weights, at + i);
+    int slots = logits.chunk().paddedSlots();
+    for (int i = 0; i < slots; i++) {
+      float weight = weights[at + i];
+      weights[at + i] = weight == 0 ? 0 : weight * scales[CHUNK + i];
     }
   }
 

@@ -119,8 +119,7 @@ public final class AttentionVector extends HostAttention {
   }
 
   @Override
-  public MergeSimilarKv mergeSimilarKv(
-      MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
+  public MergeSimilarKv mergeSimilarKv(MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
     require(spec);
     return new MergeSimilarKvVector(device(), spec, pool, logCounts);
   }

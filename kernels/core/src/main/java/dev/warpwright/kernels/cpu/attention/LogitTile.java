@@ -163,10 +163,8 @@ final class LogitTile {
   }
 
   private void scaleKeys(int at, int slots, float[] factors) {
-    for (int i = 0; i < slots; i += Lanes.COUNT) {
-      FloatVector.fromArray(Lanes.F, logits, at + i)
-          .mul(FloatVector.fromArray(Lanes.F, factors, i))
-          .intoArray(logits, at + i);
+    for (int i = 0; i < slots; i++) {
+      logits[at + i] *= factors[i];
     }
   }
 
@@ -185,10 +183,8 @@ final class LogitTile {
   }
 
   private void add(int at, int slots, float[] biases) {
-    for (int i = 0; i < slots; i += Lanes.COUNT) {
-      FloatVector.fromArray(Lanes.F, logits, at + i)
-          .add(FloatVector.fromArray(Lanes.F, biases, i))
-          .intoArray(logits, at + i);
+    for (int i = 0; i < slots; i++) {
+      logits[at + i] += biases[i];
     }
   }
 

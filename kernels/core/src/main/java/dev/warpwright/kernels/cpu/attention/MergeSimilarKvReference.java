@@ -26,8 +26,7 @@ final class MergeSimilarKvReference extends MergeSimilarKv {
   protected void prepare(PageTables batch) {}
 
   @Override
-  protected void execute(
-      PageTables batch, int layer, Tensor scores, Tensor kept, Tensor lengths) {
+  protected void execute(PageTables batch, int layer, Tensor scores, Tensor kept, Tensor lengths) {
     int firstRow = batch.rowOf(layer, 0, 0);
     for (int row = firstRow; row < batch.rowOf(layer + 1, 0, 0); row++) {
       int next = batch.nextPosition((row - firstRow) / batch.kvHeads());

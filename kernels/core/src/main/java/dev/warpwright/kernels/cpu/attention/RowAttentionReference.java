@@ -61,8 +61,7 @@ final class RowAttentionReference {
       int page = batch.page(row, slot / batch.pageSize());
       int inPage = slot % batch.pageSize();
       positions[slot] = pool.position(page, inPage);
-      biases[slot] =
-          slotBias == null ? 0 : slotBias.tensor().getFloat(slotBias.at(page, inPage));
+      biases[slot] = slotBias == null ? 0 : slotBias.tensor().getFloat(slotBias.at(page, inPage));
       for (int dim = 0; dim < query.length; dim++) {
         keys[slot][dim] = pool.key(page, inPage, dim);
         values[slot][dim] = pool.value(page, inPage, dim);

@@ -192,16 +192,12 @@ final class SlotChunk {
   private void unpackKeys() {
     long vector = (long) Lanes.BLOCK * KvLayout.WORD;
     for (int block = 0; block < paddedSlots() / BLOCK; block++) {
-      for (long lane = 0; lane < vector; lane += (long) Lanes.COUNT * KvLayout.WORD) {
-        kernels.unpack(
-            pool.pages(),
-            keys[block] + lane,
-            vector,
-            layout.words(),
-            packed,
-            packedBlocks[block] + lane,
-            vector * layout.wordElements(),
-            vector);
+      for (int word = 0; word < layout.words(); word++) {
+        long from = keys[block] + word * vector;
+        long to = packedBlocks[block] + (long) word * layout.wordElements() * vector;
+        for (long lane = 0; lane < vector; lane += (long) Lanes.COUNT * KvLayout.WORD) {
+          kernels.unpack(pool.pages(), from + lane, packed, to + lane, vector);
+        }
       }
     }
   }
@@ -210,15 +206,10 @@ final class SlotChunk {
     long vector = (long) Lanes.COUNT * KvLayout.WORD;
     for (int row = 0; row < slots; row++) {
       long to = (long) row * unpackedBytes();
-      kernels.unpack(
-          pool.pages(),
-          valueRows[row],
-          vector,
-          (int) (layout.rowBytes() / vector),
-          unpacked,
-          to,
-          vector * layout.wordElements(),
-          vector);
+      for (long at = 0; at < layout.rowBytes(); at += vector) {
+        long toAt = to + at * layout.wordElements();
+        kernels.unpack(pool.pages(), valueRows[row] + at, unpacked, toAt, vector);
+      }
       valueRows[row] = to;
     }
   }

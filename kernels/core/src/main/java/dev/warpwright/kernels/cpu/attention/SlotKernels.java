@@ -63,23 +63,14 @@ abstract class SlotKernels {
   }
 
   /**
-   * Brings vectors of words into F32, each element of a word as a vector of its own: the elements
-   * of the first, of the second, and so on.
+   * Brings a vector of words into F32, each element of a word as a vector of its own: the first
+   * elements, the second, and so on.
    *
-   * @param at byte offset of the first vector, and {@code step} from one to the next
-   * @param count number of vectors of words
-   * @param toAt where the first elements of the first vector go, {@code toStep} from one vector of
-   *     words to the next, and {@code stride} from an element of a word to the next
+   * @param at byte offset of the words
+   * @param toAt where the first elements go, and {@code stride} from an element of a word to the
+   *     next
    */
-  void unpack(
-      MemorySegment from,
-      long at,
-      long step,
-      int count,
-      MemorySegment to,
-      long toAt,
-      long toStep,
-      long stride) {
+  void unpack(MemorySegment from, long at, MemorySegment to, long toAt, long stride) {
     throw new UnsupportedOperationException("pages are read as they are");
   }
 

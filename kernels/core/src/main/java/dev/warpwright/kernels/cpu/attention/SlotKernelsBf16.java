@@ -48,20 +48,9 @@ final class SlotKernelsBf16 extends SlotKernelsF32 {
   }
 
   @Override
-  void unpack(
-      MemorySegment from,
-      long at,
-      long step,
-      int count,
-      MemorySegment to,
-      long toAt,
-      long toStep,
-      long stride) {
-    for (int i = 0; i < count; i++) {
-      IntVector words = IntVector.fromMemorySegment(Lanes.I, from, at + i * step, Lanes.ORDER);
-      long first = toAt + i * toStep;
-      words.lanewise(VectorOperators.LSHL, 16).intoMemorySegment(to, first, Lanes.ORDER);
-      words.and(UPPER).intoMemorySegment(to, first + stride, Lanes.ORDER);
-    }
+  void unpack(MemorySegment from, long at, MemorySegment to, long toAt, long stride) {
+    IntVector words = IntVector.fromMemorySegment(Lanes.I, from, at, Lanes.ORDER);
+    words.lanewise(VectorOperators.LSHL, 16).intoMemorySegment(to, toAt, Lanes.ORDER);
+    words.and(UPPER).intoMemorySegment(to, toAt + stride, Lanes.ORDER);
   }
 }

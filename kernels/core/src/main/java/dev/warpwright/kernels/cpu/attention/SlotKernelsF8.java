@@ -54,42 +54,31 @@ final class SlotKernelsF8 extends SlotKernelsF32 {
   }
 
   @Override
-  void unpack(
-      MemorySegment from,
-      long at,
-      long step,
-      int count,
-      MemorySegment to,
-      long toAt,
-      long toStep,
-      long stride) {
-    for (int i = 0; i < count; i++) {
-      IntVector words = IntVector.fromMemorySegment(Lanes.I, from, at + i * step, Lanes.ORDER);
-      long first = toAt + i * toStep;
-      // The sign stays in front, and four zeros come between it and the rest.
-      FloatVector e0 =
-          words
-              .lanewise(VectorOperators.LSHL, 24)
-              .lanewise(VectorOperators.ASHR, 4)
-              .and(BITS)
-              .reinterpretAsFloats();
-      e0.mul(SCALE).intoMemorySegment(to, first, Lanes.ORDER);
-      FloatVector e1 =
-          words
-              .lanewise(VectorOperators.LSHL, 16)
-              .lanewise(VectorOperators.ASHR, 4)
-              .and(BITS)
-              .reinterpretAsFloats();
-      e1.mul(SCALE).intoMemorySegment(to, first + stride, Lanes.ORDER);
-      FloatVector e2 =
-          words
-              .lanewise(VectorOperators.LSHL, 8)
-              .lanewise(VectorOperators.ASHR, 4)
-              .and(BITS)
-              .reinterpretAsFloats();
-      e2.mul(SCALE).intoMemorySegment(to, first + 2 * stride, Lanes.ORDER);
-      FloatVector e3 = words.lanewise(VectorOperators.ASHR, 4).and(BITS).reinterpretAsFloats();
-      e3.mul(SCALE).intoMemorySegment(to, first + 3 * stride, Lanes.ORDER);
-    }
+  void unpack(MemorySegment from, long at, MemorySegment to, long toAt, long stride) {
+    IntVector words = IntVector.fromMemorySegment(Lanes.I, from, at, Lanes.ORDER);
+    // The sign stays in front, and four zeros come between it and the rest.
+    FloatVector e0 =
+        words
+            .lanewise(VectorOperators.LSHL, 24)
+            .lanewise(VectorOperators.ASHR, 4)
+            .and(BITS)
+            .reinterpretAsFloats();
+    e0.mul(SCALE).intoMemorySegment(to, toAt, Lanes.ORDER);
+    FloatVector e1 =
+        words
+            .lanewise(VectorOperators.LSHL, 16)
+            .lanewise(VectorOperators.ASHR, 4)
+            .and(BITS)
+            .reinterpretAsFloats();
+    e1.mul(SCALE).intoMemorySegment(to, toAt + stride, Lanes.ORDER);
+    FloatVector e2 =
+        words
+            .lanewise(VectorOperators.LSHL, 8)
+            .lanewise(VectorOperators.ASHR, 4)
+            .and(BITS)
+            .reinterpretAsFloats();
+    e2.mul(SCALE).intoMemorySegment(to, toAt + 2 * stride, Lanes.ORDER);
+    FloatVector e3 = words.lanewise(VectorOperators.ASHR, 4).and(BITS).reinterpretAsFloats();
+    e3.mul(SCALE).intoMemorySegment(to, toAt + 3 * stride, Lanes.ORDER);
   }
 }
