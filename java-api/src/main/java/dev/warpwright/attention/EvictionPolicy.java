@@ -30,6 +30,11 @@ public interface EvictionPolicy {
     return false;
   }
 
+  /** Whether a sequence is left alone after its first eviction. */
+  default boolean once() {
+    return false;
+  }
+
   /**
    * Least cosine of two neighbouring keys that are merged before slots are chosen; empty where
    * nothing is merged. The {@link #observation} must be {@linkplain Observation#counting counting}

@@ -128,7 +128,7 @@ final class Evictor implements Resource {
     KvCacheSpec spec = cache.spec();
     int[] before = sequence.budgets(policy);
     if (before != null) {
-      return before;
+      return policy.once() ? unlimited : before;
     }
     boolean small = true;
     RowStatistics[][] rows = new RowStatistics[spec.layers()][spec.kvHeads()];
