@@ -27,6 +27,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       DemoCommand.class,
       EvictCommand.class,
+      ReuseCommand.class,
       VerifyCommand.class,
       DevicesCommand.class,
       CommandLine.HelpCommand.class

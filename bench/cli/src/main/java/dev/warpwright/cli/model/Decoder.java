@@ -35,6 +35,7 @@ public final class Decoder implements AutoCloseable {
   private final Tensor lastNorm;
   private final Linear head;
   private final PagedKvCache cache;
+  private final AttentionSpec attentionSpec;
   private final PagedAttention attention;
   private final Scratch scratch;
   private final Tensor logits;
@@ -78,15 +79,14 @@ public final class Decoder implements AutoCloseable {
                       .dtype(options.kv())
                       .capacity(options.sequences(), options.length())
                       .observing(options.observation())));
-      attention =
-          owned.own(
-              ww.attention(
-                  AttentionSpec.queryHeads(heads.queryHeads())
-                      .over(cache)
-                      .rope(config.rope())
-                      .masking(config.masking())
-                      .maxBatch(options.sequences())
-                      .maxTokens(chunk)));
+      attentionSpec =
+          AttentionSpec.queryHeads(heads.queryHeads())
+              .over(cache)
+              .rope(config.rope())
+              .masking(config.masking())
+              .maxBatch(options.sequences())
+              .maxTokens(chunk);
+      attention = owned.own(ww.attention(attentionSpec));
       scratch = Scratch.allocate(config, chunk, owned);
       logits = Scratch.rows(owned, logitRows, config.vocabulary());
     } catch (ModelFormatException | RuntimeException e) {
@@ -121,6 +121,11 @@ public final class Decoder implements AutoCloseable {
   /** Tells {@code next} what the layers work on from now on. */
   public void listen(LayerListener next) {
     listener = next;
+  }
+
+  /** How the layers attend. */
+  AttentionSpec attentionSpec() {
+    return attentionSpec;
   }
 
   /** The cache of keys and values. */

@@ -81,6 +81,9 @@ final class DecoderLayer implements AutoCloseable {
     Tensor q = scratch.queries().slice(0, tokens);
     Tensor k = scratch.keys().slice(0, tokens);
     Tensor v = scratch.values().slice(0, tokens);
+    Tensor queries = byHead(q, heads.queryHeads());
+    Tensor keys = byHead(k, heads.kvHeads());
+    Tensor values = byHead(v, heads.kvHeads());
     Tensor mixed = scratch.mixed().slice(0, tokens);
     Tensor delta = scratch.delta().slice(0, tokens);
     norm.run(x, attentionNorm, n);
@@ -88,9 +91,9 @@ final class DecoderLayer implements AutoCloseable {
     query.apply(n, q);
     key.apply(n, k);
     value.apply(n, v);
-    attention.append(index, batch, byHead(k, heads.kvHeads()), byHead(v, heads.kvHeads()));
-    attention.attend(
-        index, batch, byHead(q, heads.queryHeads()), byHead(mixed, heads.queryHeads()));
+    attention.append(index, batch, keys, values);
+    listener.attending(index, queries, keys, values);
+    attention.attend(index, batch, queries, byHead(mixed, heads.queryHeads()));
     listener.attended(index, mixed);
     output.apply(mixed, delta);
     Rows.add(x, delta);

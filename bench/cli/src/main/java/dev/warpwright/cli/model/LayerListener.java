@@ -17,6 +17,16 @@ public interface LayerListener {
   default void projecting(int layer, Tensor x) {}
 
   /**
+   * Called before the attention of a layer, when its keys and values are stored.
+   *
+   * @param layer the layer
+   * @param q F32 {@code [tokens, query heads, head dimension]}
+   * @param k F32 {@code [tokens, kv heads, head dimension]}
+   * @param v F32 of the same shape
+   */
+  default void attending(int layer, Tensor q, Tensor k, Tensor v) {}
+
+  /**
    * Called after the attention of a layer.
    *
    * @param layer the layer
