@@ -39,6 +39,11 @@ final class Merger implements Resource {
     }
     cache.requireFree(copies.count());
     copies.apply(cache.pool());
+    for (Sequence sequence : sequences) {
+      for (int page : sequence.allPages()) {
+        pages.wrote(page);
+      }
+    }
   }
 
   /**

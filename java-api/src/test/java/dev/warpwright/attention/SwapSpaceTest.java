@@ -176,6 +176,23 @@ class SwapSpaceTest {
     }
   }
 
+  /** A merge changes slots that stay where they are. */
+  @Test
+  void aMergeMakesCopiesOld() {
+    KvMerger policy = new KvMerger(16, 4, 0);
+    KvCacheSpec merging = SPEC.pageSize(1).headPages(200).observing(policy.observation());
+    try (PagedKvCache counting = ww.kvCache(merging);
+        PagedAttention reading = Readers.attention(ww, counting);
+        SwapSpace host = new SwapSpace(counting, 200)) {
+      Sequence sequence = counting.newSequence();
+      read(reading, sequence, 24);
+      Sequence back = host.in(host.out(sequence));
+      assertTrue(counting.evict(counting.batch(back), policy).slots() > 0);
+      byte[] contents = Snapshots.bytes(back);
+      assertArrayEquals(contents, Snapshots.bytes(host.in(host.out(back))));
+    }
+  }
+
   /** Sequences come, read, fork, wait and go, and each holds what it should. */
   @Test
   void anyOrderOfCalls() {
