@@ -3,5 +3,6 @@
 // Groups that are left out take no memory; in a tile that has others they are multiplied as zeros.
 
 #include "sparse/groups.cuh"
+#include "sparse/product.cuh"
 
-GROUP_MATMULS(group_sparse_matmul, true)
+GROUP_PRODUCTS(group_sparse_matmul, true)

@@ -15,31 +15,50 @@ constexpr int STAGES = 4; // chunks of a warp's ring
 
 __device__ inline int aligned16(int bytes) { return (bytes + 15) & ~15; }
 
-// Rows of x that were rounded to codes are their codes, with a scale for each group (ROUNDED).
-template <int BITS, int STEP_, bool SPARSE, bool ROUNDED> struct GroupWeights {
-  static constexpr bool REPEATS = false;
-  static constexpr int STEP = STEP_;
-  static constexpr int ROW_BYTES = STEP * BITS / 8; // codes of a row in a step
-  static constexpr int INPUT_PIECES = ROUNDED ? 1 : 3;
-  static constexpr int MOST_COLUMNS = STEP == 8 ? 64 : 128; // of a chunk
-
+// A matrix in memory.
+struct GroupMatrix {
   const uint4 *stream;
   const unsigned *chunkStart; // [blocks][chunks] and the end, in units of 16 bytes
   const int *sliceChunk;      // [slices + 1], counting the chunks of a panel's block
   const int *panelSlice;      // [panels + 1]
   const int2 *sliceUnits;     // panel and slice of each unit of work
   const int2 *shareUnits;     // panel and share
-  int outputs;
   int sliceCount;
+  int shareCount;
+};
+
+// What matrices of a shape and format have in common.
+struct GroupShape {
+  int outputs;
   int groups; // of a row
   int groupSize;
-  int tiles; // of a chunk
-  int zero;  // of all groups, or -1
+  int tiles;  // of a chunk
+  int zero;   // of all groups, or -1
   int stride; // bytes of a ring's stage
-  unsigned char *ring;
+};
+
+// Rows of x that were rounded to codes are their codes, with a scale for each group (ROUNDED).
+template <int BITS, int STEP_, bool SPARSE, bool ROUNDED>
+struct GroupWeights : GroupMatrix, GroupShape {
+  using Matrix = GroupMatrix;
+  using Shape = GroupShape;
+
+  static constexpr bool REPEATS = false;
+  static constexpr int STEP = STEP_;
+  static constexpr int ROW_BYTES = STEP * BITS / 8; // codes of a row in a step
+  static constexpr int INPUT_PIECES = ROUNDED ? 1 : 3;
+  static constexpr int MOST_COLUMNS = STEP == 8 ? 64 : 128; // of a chunk
+
+  unsigned char *ring;  // of this warp
   const float *xScales; // [rows of x][groups], if they are rounded
 
+  __device__ GroupWeights(const Matrix &matrix, const Shape &shape, unsigned char *shared,
+                          const float *xScales = nullptr)
+      : Matrix(matrix), Shape(shape), ring(shared + threadIdx.x / 32 * STAGES * shape.stride),
+        xScales(xScales) {}
+
   __device__ int all_slices() const { return sliceCount; }
+  __device__ int all_shares() const { return shareCount; }
   __device__ int2 slice_unit(int unit) const { return sliceUnits[unit]; }
   __device__ int2 share_unit(int unit) const { return shareUnits[unit]; }
   __device__ int block_chunks() const { return (groups + tiles - 1) / tiles; }
@@ -228,38 +247,3 @@ template <int BITS, int STEP_, bool SPARSE, bool ROUNDED> struct GroupWeights {
     }
   }
 };
-
-#define GROUP_PARAMETERS                                                                           \
-  const float *x, float *y, int rows, int outputs, int inputs, int whole, float *partial,          \
-      unsigned *arrived, const uint4 *stream, const unsigned *chunkStart, const int *sliceChunk,   \
-      const int *panelSlice, const int2 *sliceUnits, const int2 *shareUnits, int sliceCount,       \
-      int groups, int groupSize, int tiles, int zero, int stride, const float *xScales
-
-#define GROUP_KERNEL(NAME, BITS, STEP, SPARSE, ROUNDED, ROWS, THREADS, RESIDENT)                   \
-  extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) NAME##_##ROWS(GROUP_PARAMETERS) { \
-    extern __shared__ uint4 shared[];                                                              \
-    Product p = {x, y, rows, outputs, inputs, whole, partial, arrived};                            \
-    auto *bytes = reinterpret_cast<unsigned char *>(shared);                                       \
-    GroupWeights<BITS, STEP, SPARSE, ROUNDED> weights = {                                          \
-        stream,     chunkStart, sliceChunk, panelSlice, sliceUnits, shareUnits,                    \
-        outputs,    sliceCount, groups,     groupSize,  tiles,      zero,                          \
-        stride,     bytes + threadIdx.x / 32 * STAGES * stride,     xScales};                      \
-    if constexpr (ROWS == 2) {                                                                     \
-      narrow_product(p, weights);                                                                  \
-    } else {                                                                                       \
-      panel_product<ROWS>(p, weights, bytes);                                                      \
-    }                                                                                              \
-  }
-
-#define GROUP_MATMUL(NAME, BITS, STEP, SPARSE, ROUNDED)                                            \
-  GROUP_KERNEL(NAME, BITS, STEP, SPARSE, ROUNDED, 2, 128, 4)                                       \
-  GROUP_KERNEL(NAME, BITS, STEP, SPARSE, ROUNDED, 8, 128, 3)                                       \
-  GROUP_KERNEL(NAME, BITS, STEP, SPARSE, ROUNDED, 16, 256, 1)
-
-#define GROUP_MATMULS(NAME, SPARSE)                                                                \
-  GROUP_MATMUL(NAME##_w8_g8, 8, 8, SPARSE, false)                                                  \
-  GROUP_MATMUL(NAME##_w4_g8, 4, 8, SPARSE, false)                                                  \
-  GROUP_MATMUL(NAME##_w2_g8, 2, 8, SPARSE, false)                                                  \
-  GROUP_MATMUL(NAME##_w8, 8, 16, SPARSE, false)                                                    \
-  GROUP_MATMUL(NAME##_w4, 4, 16, SPARSE, false)                                                    \
-  GROUP_MATMUL(NAME##_w2, 2, 16, SPARSE, false)

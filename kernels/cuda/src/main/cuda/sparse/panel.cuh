@@ -1,7 +1,7 @@
-// Products with more rows of x: the warps of a block of threads are a grid of blockDim.x / 32 blocks
-// of W by blockDim.y batches of ROWS rows of x. They go through the columns of W together, chunk by
-// chunk: W passes through a ring of shared memory that all batches use, and x, split into its
-// pieces once, through a stage that all blocks of W use.
+// Products with more rows of x: the warps of a block of threads are a grid of blocks of W by batches
+// of ROWS rows of x. They go through the columns of W together, chunk by chunk: W passes through a
+// ring of shared memory that all batches use, and x, split into its pieces once, through a stage
+// that all blocks of W use.
 #pragma once
 
 #include "common/copies.cuh"
@@ -12,11 +12,48 @@ constexpr int PANEL_STAGES = 4; // chunks of W on their way
 // Blocks of W that a block of threads takes at least.
 template <int ROWS> constexpr int LEAST_BLOCKS = ROWS == 8 ? PANEL_BLOCKS : 2;
 
+// How the warps of a block of threads are arranged.
+struct WarpGrid {
+  int blocks;  // of W
+  int batches; // of x
+  int block;   // of this warp
+  int batch;
+  int lane;
+
+  // Warps in a row, the blocks of W first.
+  __device__ static WarpGrid of(int blocks, int batches) {
+    int warp = threadIdx.x / 32;
+    return {blocks, batches, warp % blocks, warp / blocks, (int)threadIdx.x % 32};
+  }
+
+  // As the launch says.
+  __device__ static WarpGrid launched() {
+    return {(int)blockDim.x / 32, (int)blockDim.y, (int)threadIdx.x / 32, (int)threadIdx.y,
+            (int)threadIdx.x % 32};
+  }
+
+  __device__ int threads() const { return blocks * batches * 32; }
+  __device__ int thread() const { return (batch * blocks + block) * 32 + lane; }
+};
+
+// Words of a step of so many rows of x in shared memory.
+template <typename Weights> __device__ int step_words(int rows) {
+  return Weights::INPUT_PIECES * rows * Weights::STEP / 2 + Weights::STEP;
+}
+
+// Bytes of a ring and a stage.
+template <int ROWS, typename Weights>
+__device__ int panel_bytes(const Weights &weights, const WarpGrid &warps) {
+  int steps = weights.chunk_columns() / Weights::STEP;
+  return warps.blocks * PANEL_STAGES * weights.stride +
+         steps * step_words<Weights>(warps.batches * ROWS) * 4;
+}
+
 // Pieces of x in shared memory: [step][PIECES][tile of eight rows][lane], as the instruction wants
 // them. Eight threads bring 32 columns of a row, four each, so that they use whole sectors; that
 // these belong to several steps makes no bank conflicts, because a step begins STEP words later
 // than a multiple of 32.
-template <typename Weights, int ROWS> struct Stage {
+template <typename Weights, int ROWS, typename Rows> struct Stage {
   static constexpr int STEP = Weights::STEP;
   static constexpr int PIECES = Weights::INPUT_PIECES;
   static constexpr int WORDS = STEP / 8; // of a lane
@@ -27,7 +64,8 @@ template <typename Weights, int ROWS> struct Stage {
   using Items = Floats<4>[ITEMS];
 
   unsigned *words;
-  const Product &p;
+  const Rows &x;
+  int firstRow;
   bool wide;
   int spans; // of COLUMNS in a chunk
   int tiles;
@@ -37,11 +75,13 @@ template <typename Weights, int ROWS> struct Stage {
   int span;
   int nextSpan; // from span to span of a thread
 
-  __device__ Stage(unsigned char *memory, const Product &p, int columns, int thread)
-      : words(reinterpret_cast<unsigned *>(memory)), p(p), wide(p.wide()),
-        spans(columns / COLUMNS), tiles(blockDim.y * ROWS / 8) {
-    int rows = blockDim.y * ROWS;
-    apart = blockDim.x * blockDim.y / 8;
+  __device__ Stage(unsigned char *memory, const Rows &x, int firstRow, int chunkColumns,
+                   const WarpGrid &warps)
+      : words(reinterpret_cast<unsigned *>(memory)), x(x), firstRow(firstRow), wide(x.wide()),
+        spans(chunkColumns / COLUMNS), tiles(warps.batches * ROWS / 8) {
+    int rows = warps.batches * ROWS;
+    int thread = warps.thread();
+    apart = warps.threads() / 8;
     lines = apart < rows ? 2 : 1;
     own = thread / 8 % rows;
     span = thread / 8 / rows;
@@ -50,16 +90,14 @@ template <typename Weights, int ROWS> struct Stage {
 
   __device__ int line(int i) const { return lines == 2 ? i % 2 : 0; }
   __device__ int span_of(int i) const { return lines == 2 ? i / 2 : span + i * nextSpan; }
-  __device__ int step_words() const { return PIECES * tiles * 32 * WORDS + STEP; }
-  __device__ int bytes() const { return spans * COLUMNS / STEP * step_words() * 4; }
+  __device__ int words_of_step() const { return step_words<Weights>(8 * tiles); }
 
-  __device__ void load(int chunk, long long firstRow, int thread, Items &items) const {
+  __device__ void load(int chunk, int thread, Items &items) const {
 #pragma unroll
     for (int i = 0; i < ITEMS; i++) {
       if (span_of(i) < spans) {
-        long long row = firstRow + own + line(i) * apart;
         int column = (chunk * spans + span_of(i)) * COLUMNS + thread % 8 * 4;
-        items[i] = load_floats<4>(row < p.rows ? p.x + row * p.inputs : nullptr, column, p.inputs,
+        items[i] = load_floats<4>(x[firstRow + own + line(i) * apart], column, x.columns,
                                   wide);
       }
     }
@@ -72,7 +110,7 @@ template <typename Weights, int ROWS> struct Stage {
         int2 place = Weights::place(thread % 8);
         int step = span_of(i) * (COLUMNS / STEP) + place.x;
         int row = own + line(i) * apart;
-        unsigned *to = words + step * step_words() +
+        unsigned *to = words + step * words_of_step() +
                        (row / 8 * 32 + row % 8 * 4 + place.y) * WORDS;
         float rests[4];
 #pragma unroll
@@ -127,88 +165,108 @@ template <typename Weights, int ROWS_, int TILES_OF_WARP = ROWS_ / 8> struct Sta
   }
 };
 
-template <int ROWS, typename Weights>
-__device__ void panel_product(const Product &p, const Weights &weights, unsigned char *shared) {
-  int together = blockDim.x / 32;
-  int thread = threadIdx.y * blockDim.x + threadIdx.x;
-  int lane = threadIdx.x % 32;
-  int local = threadIdx.x / 32;
-  int2 unit = p.whole ? make_int2(blockIdx.x * together / PANEL_BLOCKS, 0)
-                      : weights.share_unit(blockIdx.x);
-  int block = (p.whole ? blockIdx.x * together : unit.x * PANEL_BLOCKS) + local;
-  bool there = block < p.blocks();
-  PanelSlices slices = weights.slices(unit.x);
-  int shareBehind = p.whole ? slices.shares() : unit.y + 1;
-  int firstSlice = slices.first + slices.share(unit.y);
-  int firstChunk = weights.chunk(unit.x, firstSlice);
-  int lastChunk = weights.chunk(unit.x, slices.first + slices.share(shareBehind));
-  unsigned char *ring = shared + local * PANEL_STAGES * weights.stride;
+// Sums of this warp's block and batch over the shares [firstShare, behind) of a panel, one of each
+// thread behind the other from `totals` on, where this thread's first is. `shared` is a ring and a
+// stage.
+template <int ROWS, typename Weights, typename Rows>
+__device__ void panel_sums(const Weights &weights, int panel, int firstShare, int behind, int block, bool there, const Rows &x,
+                           int firstRow, const WarpGrid &warps, unsigned char *shared,
+                           float *totals) {
+  PanelSlices slices = weights.slices(panel);
+  int slice = slices.first + slices.share(firstShare);
+  int firstChunk = weights.chunk(panel, slice);
+  int lastChunk = weights.chunk(panel, slices.first + slices.share(behind));
+  unsigned char *ring = shared + warps.block * PANEL_STAGES * weights.stride;
   auto fetch = [&](int chunk) {
     if (there && chunk < lastChunk) {
       weights.fetch(block, chunk, ring + chunk % PANEL_STAGES * weights.stride,
-                    threadIdx.y * 32 + lane, blockDim.y * 32);
+                    warps.batch * 32 + warps.lane, warps.batches * 32);
     }
     commit_copies();
   };
-  unsigned char *behind = shared + together * PANEL_STAGES * weights.stride;
-  Stage<Weights, ROWS> stage(behind, p, weights.chunk_columns(), thread);
-  // Sums of whole shares, one of each thread behind the other; they are needed seldom.
-  float *totals = reinterpret_cast<float *>(behind + stage.bytes()) + thread;
-  int threads = blockDim.x * blockDim.y;
-  for (int tile = blockIdx.y; tile * (long long)(blockDim.y * ROWS) < p.rows; tile += gridDim.y) {
-    long long firstRow = tile * (long long)(blockDim.y * ROWS);
-    int batch = tile * blockDim.y + threadIdx.y;
-    bool active = there && batch * (long long)ROWS < p.rows;
-    StagedInputs<Weights, ROWS> inputs = {stage.words, stage.step_words(), stage.tiles,
-                                          (int)threadIdx.y * ROWS / 8, batch * ROWS,
-                                          p.rows - batch * ROWS, lane};
-    Sums<ROWS> sums;
-    clear<ROWS>(sums);
-    Outputs<ROWS> share;
+  Stage<Weights, ROWS, Rows> stage(shared + warps.blocks * PANEL_STAGES * weights.stride, x,
+                                   firstRow, weights.chunk_columns(), warps);
+  int thread = warps.thread();
+  int threads = warps.threads();
+  int ownFirst = firstRow + warps.batch * ROWS;
+  bool active = there && ownFirst < x.count;
+  StagedInputs<Weights, ROWS> inputs = {stage.words, stage.words_of_step(), stage.tiles,
+                                        warps.batch * ROWS / 8, ownFirst, x.count - ownFirst,
+                                        warps.lane};
+  Sums<ROWS> sums;
+  clear<ROWS>(sums);
+  Outputs<ROWS> share;
 #pragma unroll
-    for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
-      totals[i * threads] = 0;
+  for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
+    totals[i * threads] = 0; // in shared memory: they are needed seldom
+  }
+  int shares = firstShare;
+  typename Stage<Weights, ROWS, Rows>::Items next;
+  stage.load(firstChunk, thread, next);
+  for (int i = 0; i < PANEL_STAGES - 1; i++) {
+    fetch(firstChunk + i);
+  }
+  for (int chunk = firstChunk; chunk < lastChunk; chunk++) {
+    fetch(chunk + PANEL_STAGES - 1);
+    stage.put(thread, next);
+    await_copies<PANEL_STAGES - 1>();
+    __syncthreads();
+    stage.load(chunk + 1, thread, next);
+    if (active) {
+      weights.multiply(ring + chunk % PANEL_STAGES * weights.stride, block, chunk, inputs,
+                       warps.lane, sums);
     }
-    int slice = firstSlice;
-    int shares = unit.y;
-    typename Stage<Weights, ROWS>::Items next;
-    stage.load(firstChunk, firstRow, thread, next);
-    for (int i = 0; i < PANEL_STAGES - 1; i++) {
-      fetch(firstChunk + i);
-    }
-    for (int chunk = firstChunk; chunk < lastChunk; chunk++) {
-      fetch(chunk + PANEL_STAGES - 1);
-      stage.put(thread, next);
-      await_copies<PANEL_STAGES - 1>();
-      __syncthreads();
-      stage.load(chunk + 1, firstRow, thread, next);
-      if (active) {
-        weights.multiply(ring + chunk % PANEL_STAGES * weights.stride, block, chunk, inputs, lane,
-                         sums);
-      }
-      if (chunk + 1 == weights.chunk(unit.x, slice + 1)) {
-        slice++;
-        share.add(sums);
-        clear<ROWS>(sums);
-        if (slice == slices.first + slices.share(shares + 1)) {
-          shares++;
+    if (chunk + 1 == weights.chunk(panel, slice + 1)) {
+      slice++;
+      share.add(sums);
+      clear<ROWS>(sums);
+      if (slice == slices.first + slices.share(shares + 1)) {
+        shares++;
 #pragma unroll
-          for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
-            totals[i * threads] += share.value[i];
-            share.value[i] = 0;
-          }
+        for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
+          totals[i * threads] += share.value[i];
+          share.value[i] = 0;
         }
       }
-      __syncthreads();
     }
+    __syncthreads();
+  }
+}
+
+// What panel_sums has left.
+template <int ROWS>
+__device__ Outputs<ROWS> totals_of(const float *totals, const WarpGrid &warps) {
+  Outputs<ROWS> outputs;
 #pragma unroll
-    for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
-      share.value[i] = totals[i * threads];
-    }
-    if (active && (p.whole || slices.shares() == 1)) {
-      store_all<ROWS>(p, weights, block, batch * ROWS, lane, share);
-    } else if (active) {
-      deliver<ROWS, false>(p, weights, slices, block, batch, unit.y, slices.shares(), lane, share);
+  for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
+    outputs.value[i] = totals[i * warps.threads()];
+  }
+  return outputs;
+}
+
+template <int ROWS, typename Weights>
+__device__ void panel_product(const Product &p, const Weights &weights, unsigned char *shared) {
+  WarpGrid warps = WarpGrid::launched();
+  int2 unit = p.whole ? make_int2(blockIdx.x * warps.blocks / PANEL_BLOCKS, 0)
+                      : weights.share_unit(blockIdx.x);
+  int block = (p.whole ? blockIdx.x * warps.blocks : unit.x * PANEL_BLOCKS) + warps.block;
+  bool there = block < blocks_of(p.outputs);
+  PanelSlices slices = weights.slices(unit.x);
+  int behind = p.whole ? slices.shares() : unit.y + 1;
+  float *totals =
+      reinterpret_cast<float *>(shared + panel_bytes<ROWS>(weights, warps)) + warps.thread();
+  int tileRows = warps.batches * ROWS;
+  for (int tile = blockIdx.y; tile * (long long)tileRows < p.x.count; tile += gridDim.y) {
+    panel_sums<ROWS>(weights, unit.x, unit.y, behind, block, there, p.x, tile * tileRows,
+                     warps, shared, totals);
+    int ownFirst = tile * tileRows + warps.batch * ROWS;
+    if (there && ownFirst < p.x.count) {
+      Outputs<ROWS> sums = totals_of<ROWS>(totals, warps);
+      if (p.whole || slices.shares() == 1) {
+        store_all<ROWS>(p, weights, block, ownFirst, warps.lane, sums);
+      } else {
+        deliver<ROWS, false>(p, weights, slices, block, ownFirst / ROWS, unit.y, warps.lane, sums);
+      }
     }
   }
 }

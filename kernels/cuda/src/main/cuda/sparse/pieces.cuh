@@ -72,24 +72,41 @@ __device__ Floats<COUNT> load_floats(const float *row, int k, int columns, bool 
   return values;
 }
 
-// Two rows of x, which each warp reads for itself.
+// Rows of x that lie one behind the other.
+struct PlainRows {
+  const float *x;
+  int count;
+  int columns;
+
+  // A row, null behind the last one.
+  __device__ const float *operator[](int m) const {
+    return m < count ? x + (long long)m * columns : nullptr;
+  }
+
+  // Whether rows can be read 16 bytes at a time.
+  __device__ bool wide() const {
+    return (reinterpret_cast<unsigned long long>(x) & 15) == 0 && columns % 4 == 0;
+  }
+};
+
+// The first two rows of x, which each warp reads for itself.
 struct DirectInputs {
   static constexpr int ROWS = 2;
+  static constexpr int firstRow = 0;
 
   const float *row; // of this lane, null behind the last one
-  int firstRow;
   int rows;
   int columns;
   int quarter;
   int piece;
   bool wide;
 
-  // Of the rows of x from firstRow on.
-  __device__ DirectInputs(const float *x, int firstRow, int rows, int columns, bool wide, int lane)
-      : firstRow(firstRow), rows(rows), columns(columns), quarter(lane % 4), piece(lane / 4 % 3),
-        wide(wide) {
+  template <typename Rows>
+  __device__ DirectInputs(const Rows &x, int lane)
+      : rows(min(x.count, ROWS)), columns(x.columns), quarter(lane % 4), piece(lane / 4 % 3),
+        wide(x.wide()) {
     int m = lane / 12;
-    row = m < rows && m < ROWS ? x + (long long)(firstRow + m) * columns : nullptr;
+    row = m < rows ? x[m] : nullptr;
   }
 
   // The pieces that the instruction wants of this lane, of STEP / 4 columns from k on.

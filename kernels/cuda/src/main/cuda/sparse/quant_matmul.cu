@@ -1,12 +1,13 @@
 // y[m,n] = sum over groups t of s[n,t] (sum over u of (q[n,t,u] - z[n,t]) x[m, G t + u])
 
 #include "sparse/groups.cuh"
+#include "sparse/product.cuh"
 
-GROUP_MATMULS(quant_matmul, false)
+GROUP_PRODUCTS(quant_matmul, false)
 
 // x rounded to 8-bit codes.
-GROUP_MATMUL(quant_matmul_w4_g8_rounded, 4, 8, false, true)
-GROUP_MATMUL(quant_matmul_w4_rounded, 4, 16, false, true)
+MATRIX_PRODUCTS(quant_matmul_w4_g8_rounded, GroupWeights<4, 8, false, true>)
+MATRIX_PRODUCTS(quant_matmul_w4_rounded, GroupWeights<4, 16, false, true>)
 
 // scale[m,t] = max |x| / 127 over group t, code = rint(x / scale); groupSize / 4 threads share a
 // group. Codes are written as floats. A group with something that is not finite gets a scale that

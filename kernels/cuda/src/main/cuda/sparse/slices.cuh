@@ -13,22 +13,15 @@ constexpr int PANEL_BLOCKS = 4;
 constexpr int SHARE_SLICES = 3;
 
 struct Product {
-  const float *x;
+  PlainRows x;
   float *y;
-  int rows;
   int outputs;
-  int inputs;
   int whole;         // whether blocks of threads take all columns, or else a slice or a share
   float *partial;    // [rows of x / ROWS][slice][block of the panel][ROWS][32], unless whole
   unsigned *arrived; // [rows of x / ROWS][block], zero between launches
-
-  __device__ int blocks() const { return (outputs + BLOCK_ROWS - 1) / BLOCK_ROWS; }
-
-  // Whether rows of x can be read 16 bytes at a time.
-  __device__ bool wide() const {
-    return (reinterpret_cast<unsigned long long>(x) & 15) == 0 && inputs % 4 == 0;
-  }
 };
+
+__device__ inline int blocks_of(int outputs) { return (outputs + BLOCK_ROWS - 1) / BLOCK_ROWS; }
 
 // The slices of a panel; numbers go on from panel to panel.
 struct PanelSlices {
@@ -41,15 +34,21 @@ struct PanelSlices {
   __device__ int share(int share) const { return (int)((long long)share * count / shares()); }
 };
 
+// A sum of row n of W and a row of x, as it is stored.
 template <typename Weights>
-__device__ void store(const Product &p, const Weights &weights, int m, int n, float value) {
+__device__ float finished(const Weights &weights, const float *x, int n, float sum) {
   if constexpr (Weights::REPEATS) {
     // Pieces turn an infinity, and a sum that passes through one, into NaN.
-    if (!isfinite(value)) {
-      value = weights.plain(p.x + (long long)m * p.inputs, n);
+    if (!isfinite(sum)) {
+      return weights.plain(x, n);
     }
   }
-  p.y[(long long)m * p.outputs + n] = value;
+  return sum;
+}
+
+template <typename Weights>
+__device__ void store(const Product &p, const Weights &weights, int m, int n, float sum) {
+  p.y[(long long)m * p.outputs + n] = finished(weights, p.x[m], n, sum);
 }
 
 // Stores what a warp has of the result.
@@ -60,60 +59,85 @@ __device__ void store_all(const Product &p, const Weights &weights, int block, i
   for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
     int m = firstRow + Outputs<ROWS>::input(i, lane);
     int n = block * BLOCK_ROWS + Outputs<ROWS>::output(i, lane);
-    if (m < min(p.rows, firstRow + ROWS) && n < p.outputs) {
+    if (m < min(p.x.count, firstRow + ROWS) && n < p.outputs) {
       store(p, weights, m, n, outputs.value[i]);
     }
   }
 }
 
-// Leaves the sums of one of `parts` parts, slices or shares, of a block; the last warp to come adds
-// them all.
-template <int ROWS, bool OF_SLICES, typename Weights>
-__device__ void deliver(const Product &p, const Weights &weights, const PanelSlices &slices,
-                        int block, int batch, int part, int parts, int lane,
-                        const Outputs<ROWS> &outputs) {
-  constexpr int SIZE = ROWS * BLOCK_ROWS;
-  constexpr int STRIDE = PANEL_BLOCKS * SIZE;
-  int firstRow = batch * ROWS;
-  int rows = min(p.rows - firstRow, ROWS);
-  float *all = p.partial +
-               ((long long)batch * weights.all_slices() + slices.first) * STRIDE +
-               block % PANEL_BLOCKS * SIZE;
-  float *own = all + (long long)part * STRIDE;
+// Sums of a block that several warps make: parts, each of a slice or of a share, [ROWS][32] floats.
+template <int ROWS> struct Parts {
+  static constexpr int SIZE = ROWS * BLOCK_ROWS;
+  static constexpr int STRIDE = PANEL_BLOCKS * SIZE; // from part to part
+
+  float *first;
+
+  // Of a block of the panel whose parts begin at `panel`.
+  __device__ Parts(float *panel, int block) : first(panel + block % PANEL_BLOCKS * SIZE) {}
+
+  // Writes the rows below `rows` of a part.
+  __device__ void leave(int part, int rows, int lane, const Outputs<ROWS> &outputs) const {
+    float *own = first + (long long)part * STRIDE;
 #pragma unroll
-  for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
-    int m = Outputs<ROWS>::input(i, lane);
-    if (m < rows) {
-      own[m * BLOCK_ROWS + Outputs<ROWS>::output(i, lane)] = outputs.value[i];
+    for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
+      int m = Outputs<ROWS>::input(i, lane);
+      if (m < rows) {
+        own[m * BLOCK_ROWS + Outputs<ROWS>::output(i, lane)] = outputs.value[i];
+      }
     }
   }
-  __syncwarp();
-  unsigned before = 0;
-  if (lane == 0) {
-    __threadfence();
-    before = atomicInc(p.arrived + (long long)batch * p.blocks() + block, parts - 1);
-    __threadfence();
-  }
-  __syncwarp();
-  before = __shfl_sync(0xffffffffu, before, 0);
-  if (before != parts - 1) {
-    return;
-  }
-  int n = block * BLOCK_ROWS + lane;
-  for (int m = 0; m < rows; m++) {
+
+  // All parts from `from` on, of row m of x and the lane's row of W. OF_SLICES says what they are.
+  template <bool OF_SLICES>
+  __device__ float add(int from, const PanelSlices &slices, int m, int lane) const {
+    const float *own = first + (long long)from * STRIDE + m * BLOCK_ROWS + lane;
     float total = 0;
     float sum = 0;
     int share = 0;
-    for (int i = 0; i < parts; i++) {
-      sum += __ldcg(all + (long long)i * STRIDE + m * BLOCK_ROWS + lane);
+    int count = OF_SLICES ? slices.count : slices.shares();
+    for (int i = 0; i < count; i++) {
+      sum += __ldcg(own + (long long)i * STRIDE);
       if (!OF_SLICES || i + 1 == slices.share(share + 1)) {
         total += sum;
         sum = 0;
         share++;
       }
     }
+    return total;
+  }
+};
+
+// Counts a warp that has left its part; whether it is the last of `count`, and can read the others'.
+__device__ inline bool is_last(unsigned *arrived, int count, int lane) {
+  __syncwarp();
+  unsigned before = 0;
+  if (lane == 0) {
+    __threadfence();
+    before = atomicInc(arrived, count - 1);
+    __threadfence();
+  }
+  __syncwarp();
+  return __shfl_sync(0xffffffffu, before, 0) == count - 1;
+}
+
+// Leaves a part of a block; the last warp to come adds them all.
+template <int ROWS, bool OF_SLICES, typename Weights>
+__device__ void deliver(const Product &p, const Weights &weights, const PanelSlices &slices,
+                        int block, int batch, int part, int lane, const Outputs<ROWS> &outputs) {
+  int firstRow = batch * ROWS;
+  int rows = min(p.x.count - firstRow, ROWS);
+  long long before = (long long)batch * weights.all_slices() + slices.first;
+  Parts<ROWS> parts(p.partial + before * Parts<ROWS>::STRIDE, block);
+  parts.leave(part, rows, lane, outputs);
+  unsigned *arrived = p.arrived + (long long)batch * blocks_of(p.outputs) + block;
+  if (!is_last(arrived, OF_SLICES ? slices.count : slices.shares(), lane)) {
+    return;
+  }
+  int n = block * BLOCK_ROWS + lane;
+  for (int m = 0; m < rows; m++) {
+    float sum = parts.template add<OF_SLICES>(0, slices, m, lane);
     if (n < p.outputs) {
-      store(p, weights, firstRow + m, n, total);
+      store(p, weights, firstRow + m, n, sum);
     }
   }
 }

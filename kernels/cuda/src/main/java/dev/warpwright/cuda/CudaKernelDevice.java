@@ -18,6 +18,7 @@ import dev.warpwright.kernels.DeviceException;
 import dev.warpwright.kernels.DeviceTensor;
 import dev.warpwright.kernels.HostMemory;
 import dev.warpwright.kernels.KernelDevice;
+import dev.warpwright.kernels.KernelId;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Memory;
 import dev.warpwright.kernels.Support;
@@ -26,6 +27,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An open CUDA device. All plans enqueue on one stream, so what one writes the next may read; runs
@@ -122,6 +124,31 @@ public final class CudaKernelDevice implements KernelDevice {
    */
   public DeviceBuffer workspace(long bytes, String holder) {
     return device.allocatePart(bytes, holder);
+  }
+
+  /**
+   * The workspace of a plan, null if it needs none.
+   *
+   * @param bytes size
+   * @param zeros bytes at its beginning that are zero, for counters that kernels leave as they find
+   *     them; the rest is undefined
+   * @param kernel whose plan it is
+   */
+  public @Nullable DeviceBuffer workspace(long bytes, long zeros, KernelId kernel) {
+    if (bytes == 0) {
+      return null;
+    }
+    DeviceBuffer workspace = workspace(bytes, "a plan of " + kernel.stem());
+    turn.lock();
+    try {
+      workspace.fill(0, zeros, (byte) 0, stream);
+      return workspace;
+    } catch (RuntimeException e) {
+      workspace.close();
+      throw e;
+    } finally {
+      turn.unlock();
+    }
   }
 
   /**

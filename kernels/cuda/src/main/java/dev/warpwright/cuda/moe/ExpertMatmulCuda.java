@@ -2,29 +2,61 @@ package dev.warpwright.cuda.moe;
 
 import dev.warpwright.cuda.CudaKernelDevice;
 import dev.warpwright.cuda.CudaRun;
+import dev.warpwright.cuda.Resources;
 import dev.warpwright.cuda.runtime.CudaFunction;
+import dev.warpwright.cuda.runtime.DeviceBuffer;
 import dev.warpwright.cuda.runtime.LaunchGrid;
+import dev.warpwright.cuda.sparse.Chunk;
+import dev.warpwright.cuda.sparse.MatrixShape;
 import dev.warpwright.kernels.KernelId;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.moe.ExpertMatmul;
 import dev.warpwright.kernels.moe.ExpertMatmulSpec;
+import dev.warpwright.kernels.moe.ExpertMatmulSpec.Activation;
 import dev.warpwright.kernels.moe.PreparedExperts;
 import dev.warpwright.kernels.sparse.WeightFormat;
-import java.util.Locale;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Starts {@code expert_matmul.cu}. */
+/**
+ * Starts {@code expert_matmul.cu} and its variants for codes: a kernel for experts with few slots,
+ * and one for the others if there can be any. The bits of a result do not depend on what is chosen
+ * here.
+ */
 final class ExpertMatmulCuda extends ExpertMatmul {
-  private static final int THREADS = 128;
-
-  /** Slots and outputs of a block; see the source. */
-  private static final int SLOTS = 8;
-
-  private static final int OUTPUTS = 32;
-  private static final int WIDE = 16;
-
   private final CudaKernelDevice device;
-  private final CudaFunction multiply;
+  private final List<Work> works;
+  private final @Nullable DeviceBuffer workspace;
+
+  /** Bytes of the counters, which lie before the parts. */
+  private final long counters;
+
+  /** A parameter of the kernels. */
+  private final MemorySegment shape;
+
+  /** A kernel and its share of the work. */
+  private record Work(CudaFunction kernel, ExpertCut cut, int sharedBytes) {
+    static Work of(CudaKernelDevice device, ExpertMatmulSpec spec, ExpertCut cut) {
+      String source =
+          "expert_matmul"
+              + switch (spec.format()) {
+                case WeightFormat.Dense dense -> "";
+                case WeightFormat.Quant quant -> "_quant";
+                case WeightFormat.GroupSparse sparse -> "_sparse";
+              };
+      CudaFunction kernel =
+          device.function(
+              "moe/" + source, source + "_" + cut.shape().suffix() + "_" + cut.kernel().slots);
+      int shared = cut.sharedBytes(Chunk.of(spec.format(), false));
+      if (shared > LaunchGrid.COMMON_SHARED) {
+        kernel.allowDynamicShared(shared);
+      }
+      return new Work(kernel, cut, shared);
+    }
+  }
 
   ExpertMatmulCuda(CudaKernelDevice device, ExpertMatmulSpec spec) {
     long slots = spec.maxSlots();
@@ -33,29 +65,38 @@ final class ExpertMatmulCuda extends ExpertMatmul {
             + CudaRun.staged(Integer.BYTES * slots)
             + CudaRun.staged(Float.BYTES * slots * spec.inputs())
             + CudaRun.staged(Float.BYTES * slots * spec.outputs()));
+    MatrixShape matrices = new MatrixShape(spec.format(), spec.outputs(), spec.inputs());
+    int matricesOfExpert = spec.activation() == Activation.NONE ? 1 : 2;
+    List<Work> kernels =
+        Stream.of(ExpertCut.Kernel.values())
+            .map(
+                kernel ->
+                    new ExpertCut(
+                        kernel,
+                        matrices,
+                        matricesOfExpert,
+                        spec.experts(),
+                        device.limits().multiprocessors()))
+            .filter(cut -> cut.tiles(spec.maxSlots()) > 0)
+            .map(cut -> Work.of(device, spec, cut))
+            .toList();
+    // The kernels use it one after the other.
+    long zeros = most(kernels.stream().map(work -> work.cut.counterBytes(spec.maxSlots())));
+    long bytes = zeros + most(kernels.stream().map(work -> work.cut.partBytes(spec.maxSlots())));
+    workspace = device.workspace(bytes, zeros, spec.kernel());
+    super(device, spec, bytes);
     this.device = device;
-    multiply = device.function("moe/expert_matmul", "expert_matmul_" + suffix(spec.format()));
-    super(device, spec, 0);
+    works = kernels;
+    counters = zeros;
+    shape = matrices.parameter(Arena.ofAuto());
   }
 
-  private static String suffix(WeightFormat format) {
-    return switch (format) {
-      case WeightFormat.Dense dense -> dense.dtype().name().toLowerCase(Locale.ROOT);
-      case WeightFormat.Quant quant -> "w" + quant.grouping().bits();
-      case WeightFormat.GroupSparse sparse -> "sparse_w" + sparse.grouping().bits();
-    };
-  }
-
-  private static int groupSize(WeightFormat format) {
-    return switch (format) {
-      case WeightFormat.Dense dense -> 0;
-      case WeightFormat.Quant quant -> quant.grouping().size();
-      case WeightFormat.GroupSparse sparse -> sparse.grouping().size();
-    };
+  private static long most(Stream<Long> bytes) {
+    return bytes.mapToLong(Long::longValue).max().orElse(0);
   }
 
   /** As in the source. */
-  private static int number(ExpertMatmulSpec.Activation activation) {
+  private static int number(Activation activation) {
     return switch (activation) {
       case NONE -> 0;
       case SWIGLU -> 1;
@@ -67,38 +108,51 @@ final class ExpertMatmulCuda extends ExpertMatmul {
   protected void execute(
       PreparedExperts w, int slots, Tensor offsets, @Nullable Tensor order, Tensor x, Tensor y) {
     PreparedExpertsCuda experts = (PreparedExpertsCuda) w;
+    boolean unseen = !offsets.isHost() || (order != null && !order.isHost());
     try (CudaRun run = device.begin()) {
       run.require(CudaRun.staged(offsets, x, y) + (order == null ? 0 : CudaRun.staged(order)));
       long starts = run.input(offsets);
       long choices = order == null ? 0 : run.input(order);
       long from = run.input(x);
       long to = run.inOut(y); // padding stays as it was
-      boolean wide = (from | (long) Float.BYTES * spec().inputs()) % WIDE == 0;
-      run.arguments()
-          .add(experts.gates())
-          .add(experts.ups())
-          .add(spec().outputs())
-          .add(spec().inputs())
-          .add(groupSize(spec().format()))
-          .add(starts)
-          .add(spec().experts())
-          .add(choices)
-          .add(spec().topK())
-          .add(from)
-          .add(x.size(0))
-          .add(wide ? 1 : 0)
-          .add(slots)
-          .add(number(spec().activation()))
-          .add(to);
-      run.guard(KernelId.EXPERT_MATMUL, !offsets.isHost() || (order != null && !order.isHost()));
-      // An expert's last tile may be half empty.
-      int tiles = slots / SLOTS + Math.min(slots, spec().experts());
-      int outputs = Math.min(LaunchGrid.MOST_BLOCKS_Y, Math.ceilDiv(spec().outputs(), OUTPUTS));
-      run.launch(multiply, new LaunchGrid(tiles, outputs, 1, THREADS, 1, 1, 0));
+      long area = workspace == null ? 0 : workspace.address();
+      for (Work work : works) {
+        int tiles = work.cut.tiles(slots);
+        if (tiles > 0) {
+          boolean cut = work.cut.isCut(tiles);
+          int units = work.cut.units(cut, experts);
+          run.arguments()
+              .add(starts)
+              .add(spec().experts())
+              .add(choices)
+              .add(spec().topK())
+              .add(from)
+              .add(x.size(0))
+              .add(to)
+              .add(slots)
+              .add(spec().inputs())
+              .add(number(spec().activation()))
+              .add(cut ? 0 : 1)
+              .add(units)
+              .add(area + counters)
+              .add(area)
+              .add(work.cut.region())
+              .add(experts.gates())
+              .add(experts.ups())
+              .add(shape);
+          run.guard(KernelId.EXPERT_MATMUL, unseen);
+          run.launch(
+              work.kernel,
+              LaunchGrid.of(Math.multiplyExact(tiles, units), work.cut.kernel().threads)
+                  .withShared(work.sharedBytes));
+        }
+      }
       run.complete();
     }
   }
 
   @Override
-  protected void release() {}
+  protected void release() {
+    Resources.close(workspace);
+  }
 }

@@ -2,53 +2,53 @@ package dev.warpwright.cuda.sparse;
 
 import dev.warpwright.cuda.CudaKernelDevice;
 import dev.warpwright.cuda.runtime.DeviceBuffer;
-import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
 import dev.warpwright.kernels.sparse.WeightMatrix;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** Weights in the layout of the kernels, in one buffer. */
-abstract class CudaMatrix extends PreparedMatrix {
-  private static final long ALIGNMENT = 64;
-
-  private final CudaKernelDevice device;
+final class CudaMatrix extends PreparedMatrix {
   private final DeviceBuffer memory;
+  private final MemorySegment parameter;
+  private final int slices;
+  private final int shares;
 
-  /** Where the next part begins. */
-  private long end;
-
-  CudaMatrix(CudaKernelDevice device, WeightMatrix matrix, long bytes) {
-    this.device = device;
-    memory = device.workspace(bytes, "weights");
-    super(device, matrix, bytes);
-  }
-
-  /** Room that a part takes. */
-  static long room(long bytes) {
-    return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
-  }
-
-  /** Brings the next part to the device; its address there. */
-  final long put(MemorySegment part) {
-    long at = end;
-    end = at + room(part.byteSize());
-    if (part.byteSize() > 0) {
-      device.copy(part, memory, at);
+  CudaMatrix(CudaKernelDevice device, WeightMatrix matrix) {
+    MatrixForm form = MatrixForm.of(matrix);
+    DeviceBuffer buffer = device.workspace(form.bytes(), "weights");
+    try {
+      form.copy(device, buffer, 0);
+    } catch (RuntimeException e) {
+      buffer.close();
+      throw e;
     }
-    return memory.address() + at;
+    memory = buffer;
+    slices = form.slices();
+    shares = form.shares();
+    MemorySegment record = Arena.ofAuto().allocate(form.recordBytes(), Long.BYTES);
+    form.writeRecord(buffer.address(), record, 0);
+    parameter = record;
+    super(device, matrix, form.bytes());
   }
 
   /** Number of slices of all panels. */
-  abstract int slices();
+  int slices() {
+    return slices;
+  }
 
   /** Number of shares of all panels. */
-  abstract int shares();
+  int shares() {
+    return shares;
+  }
 
-  /** Adds the parameters of the kernels that describe the weights. */
-  abstract void addTo(KernelArguments arguments);
+  /** The kernels' parameter: {@code DenseMatrix} or {@code GroupMatrix} in the sources. */
+  MemorySegment parameter() {
+    return parameter;
+  }
 
   @Override
-  protected final void release() {
+  protected void release() {
     memory.close();
   }
 }

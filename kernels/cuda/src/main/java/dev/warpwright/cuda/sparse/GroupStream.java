@@ -6,14 +6,15 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.function.IntUnaryOperator;
 
-/** Writes the layout of {@code groups.cuh}: the chunks, and the tables that find them. */
+/** The layout of {@code groups.cuh}: the chunks, and the tables that find them. */
 final class GroupStream {
+  /** Columns that lie together, unless a group has fewer. */
+  private static final int STEP = 16;
+
   private final KeptGroups groups;
   private final ChunkSizes sizes;
-  private final MemorySegment stream;
   private final int blocks;
   private final int blockChunks;
-  private final int step;
 
   /** Where each chunk begins, in units of 16 bytes. */
   private final int[] chunkStart;
@@ -27,27 +28,28 @@ final class GroupStream {
   /** Kept groups of the current chunk, tile by tile. */
   private final long[] kept;
 
-  private final int[] tileKept;
+  /** For each tile of the current chunk, a bit for each row that has the group. */
+  private final int[] masks;
 
-  GroupStream(Arena arena, KeptGroups groups, int rows, int columns) {
+  /** Measures the chunks and cuts the work. */
+  GroupStream(KeptGroups groups, int rows, int columns) {
     this.groups = groups;
     sizes = groups.sizes();
     blocks = Blocks.count(rows);
     blockChunks = sizes.chunks(columns);
-    step = Math.min(groups.grouping().size(), 16) * groups.grouping().bits() / 8;
     kept = new long[Blocks.ROWS * sizes.tiles()];
-    tileKept = new int[sizes.tiles()];
+    masks = new int[sizes.tiles()];
     chunkStart = new int[Math.toIntExact((long) blocks * blockChunks + 1)];
     int panels = Blocks.panels(rows);
     panelSlice = new int[panels + 1];
     int[] cuts = new int[Math.multiplyExact(panels, sizes.mostSlices(columns)) + 1];
-    stream = arena.allocate(most(), ChunkSizes.UNIT);
     for (int block = 0; block < blocks; block++) {
       groups.begin(block);
-      int first = block * blockChunks;
       for (int chunk = 0; chunk < blockChunks; chunk++) {
-        long end = chunk(chunkStart(first + chunk), chunk * sizes.tiles());
-        chunkStart[first + chunk + 1] = (int) unsigned(end / ChunkSizes.UNIT);
+        int count = take(chunk);
+        int number = block * blockChunks + chunk;
+        long end = chunkStart(number) + sizes.bytes(tiles(chunk), count);
+        chunkStart[number + 1] = (int) unsigned(end / ChunkSizes.UNIT);
       }
     }
     for (int panel = 0; panel < panels; panel++) {
@@ -63,23 +65,20 @@ final class GroupStream {
     return units;
   }
 
-  /** Bytes of all chunks, at most. */
-  private long most() {
-    long parts = 3;
-    int group = groups.grouping().codeBytes() + Short.BYTES + 1;
-    long besideGroups = sizes.maskBytes(sizes.tiles()) + parts * ChunkSizes.UNIT;
-    return groups.kept() * group + blocks * (blockChunks * besideGroups);
-  }
-
   private long chunkStart(int chunk) {
     return Integer.toUnsignedLong(chunkStart[chunk]) * ChunkSizes.UNIT;
   }
 
-  /** Writes a chunk; where it ends. */
-  private long chunk(long at, int firstGroup) {
-    int tiles = Math.min(sizes.tiles(), groups.groups() - firstGroup);
+  /** Groups of a row in a chunk. */
+  private int tiles(int chunk) {
+    return Math.min(sizes.tiles(), groups.groups() - chunk * sizes.tiles());
+  }
+
+  /** Takes the groups of the next chunk of a block; how many. */
+  private int take(int chunk) {
+    int firstGroup = chunk * sizes.tiles();
     int count = 0;
-    for (int tile = 0; tile < tiles; tile++) {
+    for (int tile = 0; tile < tiles(chunk); tile++) {
       int mask = 0;
       for (int row = 0; row < Blocks.ROWS; row++) {
         long group = groups.take(row, firstGroup + tile);
@@ -89,9 +88,34 @@ final class GroupStream {
           count++;
         }
       }
-      tileKept[tile] = Integer.bitCount(mask);
-      if (sizes.sparse()) {
-        stream.set(ValueLayout.JAVA_INT, at + (long) Integer.BYTES * tile, mask);
+      masks[tile] = mask;
+    }
+    return count;
+  }
+
+  /** Bytes of the chunks. */
+  long bytes() {
+    return chunkStart(chunkStart.length - 1);
+  }
+
+  /** The chunks. */
+  MemorySegment chunks(Arena arena) {
+    MemorySegment stream = arena.allocate(Math.max(bytes(), 1), ChunkSizes.UNIT);
+    for (int block = 0; block < blocks; block++) {
+      groups.begin(block);
+      for (int chunk = 0; chunk < blockChunks; chunk++) {
+        write(chunk, stream, chunkStart(block * blockChunks + chunk));
+      }
+    }
+    return stream.asSlice(0, bytes());
+  }
+
+  private void write(int chunk, MemorySegment stream, long at) {
+    int count = take(chunk);
+    int tiles = tiles(chunk);
+    if (sizes.sparse()) {
+      for (int tile = 0; tile < tiles; tile++) {
+        stream.set(ValueLayout.JAVA_INT, at + (long) Integer.BYTES * tile, masks[tile]);
       }
     }
     long codes = at + sizes.maskBytes(tiles);
@@ -99,8 +123,9 @@ final class GroupStream {
     long zeros = scales + ChunkSizes.aligned(count * Short.BYTES);
     int first = 0;
     for (int tile = 0; tile < tiles; tile++) {
-      codes = tile(codes, first, tileKept[tile]);
-      first += tileKept[tile];
+      int ofTile = Integer.bitCount(masks[tile]);
+      codes = writeTile(stream, codes, first, ofTile);
+      first += ofTile;
     }
     for (int i = 0; i < count; i++) {
       stream.set(ValueLayout.JAVA_SHORT, scales + (long) Short.BYTES * i, groups.scale(kept[i]));
@@ -108,18 +133,20 @@ final class GroupStream {
         stream.set(ValueLayout.JAVA_BYTE, zeros + i, groups.zero(kept[i]));
       }
     }
-    return at + sizes.bytes(tiles, count);
   }
 
-  /** Writes the codes of a tile, by steps and in a step by rows. */
-  private long tile(long at, int first, int count) {
-    for (int from = 0; from < groups.grouping().codeBytes(); from += step) {
+  /** Writes the codes of a tile, by steps and in a step by rows; where they end. */
+  private long writeTile(MemorySegment stream, long at, int first, int count) {
+    int codeBytes = groups.grouping().codeBytes();
+    int step = Math.min(groups.grouping().size(), STEP) * groups.grouping().bits() / 8;
+    long next = at;
+    for (int from = 0; from < codeBytes; from += step) {
       for (int i = 0; i < count; i++) {
-        groups.codes(kept[first + i], from, step, stream, at);
-        at += step;
+        groups.codes(kept[first + i], from, step, stream, next);
+        next += step;
       }
     }
-    return at;
+    return next;
   }
 
   /** Bytes of the chunks {@code [0, chunk)} of the blocks of a panel. */
@@ -151,11 +178,6 @@ final class GroupStream {
     }
     panelSlice[panel + 1] = panelSlice[panel] + slices;
     cuts[panelSlice[panel + 1]] = first + blockChunks;
-  }
-
-  /** The chunks. */
-  MemorySegment chunks() {
-    return stream.asSlice(0, chunkStart(chunkStart.length - 1));
   }
 
   int[] chunkStarts() {

@@ -1,7 +1,6 @@
 package dev.warpwright.cuda.sparse;
 
 import dev.warpwright.kernels.Checks;
-import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.GroupSparseMatrix;
 import dev.warpwright.kernels.sparse.Grouping;
@@ -71,11 +70,6 @@ final class KeptGroups {
   /** Groups of a row. */
   int groups() {
     return groups;
-  }
-
-  /** Number of kept groups. */
-  long kept() {
-    return scales.byteSize() / DType.F16.bytes();
   }
 
   /** Starts with a block of rows. */

@@ -5,19 +5,16 @@ import dev.warpwright.cuda.CudaRun;
 import dev.warpwright.cuda.Resources;
 import dev.warpwright.cuda.runtime.CudaFunction;
 import dev.warpwright.cuda.runtime.DeviceBuffer;
-import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.cuda.runtime.LaunchGrid;
 import dev.warpwright.cuda.sparse.WorkCut.Batch;
 import dev.warpwright.kernels.Checks;
-import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.Activations;
-import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
-import dev.warpwright.kernels.sparse.WeightFormat;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
@@ -43,45 +40,43 @@ final class MatrixProductCuda extends MatrixProduct {
   /** Where rounded rows of x begin in the workspace, and what rounds them; none if x is not. */
   private final @Nullable RoundedInputs rounded;
 
+  /** A parameter of the kernels. */
+  private final MemorySegment shape;
+
   MatrixProductCuda(CudaKernelDevice device, MatrixProductSpec spec) {
     device.reserve(
         CudaRun.staged((long) spec.maxRows() * spec.inputs() * Float.BYTES)
             + CudaRun.staged((long) spec.maxRows() * spec.outputs() * Float.BYTES));
-    final Chunk shape = Chunk.of(spec);
-    final Map<Batch, CudaFunction> loaded = kernels(device, spec, shape);
+    final Chunk sizes = Chunk.of(spec.format(), spec.activations() == Activations.I8);
+    final Map<Batch, CudaFunction> loaded = kernels(device, spec, sizes);
     WorkCut cut =
         new WorkCut(
-            Blocks.count(spec.outputs()), mostSlices(spec), device.limits().multiprocessors());
-    long zeros = CudaMatrix.room(cut.counterBytes(spec.maxRows()));
-    long sums = CudaMatrix.room(cut.sumBytes(spec.maxRows()));
+            Blocks.count(spec.outputs()),
+            shapeOf(spec).mostSlices(),
+            device.limits().multiprocessors());
+    long zeros = MatrixForm.room(cut.counterBytes(spec.maxRows()));
+    long sums = MatrixForm.room(cut.sumBytes(spec.maxRows()));
     RoundedInputs codes =
         spec.activations() == Activations.I8 ? RoundedInputs.of(device, spec, zeros + sums) : null;
     long bytes = zeros + sums + (codes == null ? 0 : codes.bytes());
-    workspace = bytes == 0 ? null : zeroed(device, bytes, zeros, spec.kernel().stem());
+    workspace = device.workspace(bytes, zeros, spec.kernel());
     super(device, spec, bytes);
     this.device = device;
     kernels = loaded;
-    chunk = shape;
+    chunk = sizes;
     work = cut;
     counters = zeros;
     rounded = codes;
-  }
-
-  /** The kernels leave their counters as they find them. */
-  private static DeviceBuffer zeroed(CudaKernelDevice device, long bytes, long zeros, String stem) {
-    DeviceBuffer workspace = device.workspace(bytes, "a plan of " + stem);
-    try (Arena arena = Arena.ofShared()) {
-      device.copy(arena.allocate(zeros), workspace, 0);
-      return workspace;
-    } catch (RuntimeException e) {
-      workspace.close();
-      throw e;
-    }
+    shape = shapeOf(spec).parameter(Arena.ofAuto());
   }
 
   private static Map<Batch, CudaFunction> kernels(
       CudaKernelDevice device, MatrixProductSpec spec, Chunk chunk) {
-    String name = name(spec) + (spec.activations() == Activations.I8 ? "_rounded_" : "_");
+    String name =
+        source(spec)
+            + "_"
+            + shapeOf(spec).suffix()
+            + (spec.activations() == Activations.I8 ? "_rounded_" : "_");
     Map<Batch, CudaFunction> kernels = new EnumMap<>(Batch.class);
     for (Batch batch : Batch.values()) {
       CudaFunction kernel = device.function("sparse/" + source(spec), name + batch.rows);
@@ -94,38 +89,23 @@ final class MatrixProductCuda extends MatrixProduct {
     return kernels;
   }
 
+  private static MatrixShape shapeOf(MatrixProductSpec spec) {
+    return new MatrixShape(spec.format(), spec.outputs(), spec.inputs());
+  }
+
   private static String source(MatrixProductSpec spec) {
     return spec.kernel().name().toLowerCase(Locale.ROOT);
-  }
-
-  private static String name(MatrixProductSpec spec) {
-    return source(spec)
-        + switch (spec.format()) {
-          case WeightFormat.Dense(DType dtype) -> "_" + dtype.name().toLowerCase(Locale.ROOT);
-          case WeightFormat.Quant(Grouping grouping) -> name(grouping);
-          case WeightFormat.GroupSparse(Grouping grouping) -> name(grouping);
-        };
-  }
-
-  private static String name(Grouping grouping) {
-    return "_w" + grouping.bits() + (grouping.size() == 8 ? "_g8" : "");
   }
 
   private static int mostShared(Batch batch, Chunk chunk) {
     return switch (batch) {
       case TWO -> chunk.narrowBytes();
-      case EIGHT -> chunk.panelBytes(Blocks.PANEL, batch.rows);
+      case EIGHT -> chunk.panelBytes(Blocks.PANEL, batch.rows, 1);
       case SIXTEEN ->
           Math.max(
-              chunk.panelBytes(Blocks.PANEL, WorkCut.MOST_CUT),
-              chunk.panelBytes(WorkCut.TILE_BLOCKS, WorkCut.TILE_BATCHES * batch.rows));
+              chunk.panelBytes(Blocks.PANEL, WorkCut.MOST_CUT, 1),
+              chunk.panelBytes(WorkCut.TILE_BLOCKS, WorkCut.TILE_BATCHES * batch.rows, 1));
     };
-  }
-
-  private static int mostSlices(MatrixProductSpec spec) {
-    return spec.format() instanceof WeightFormat.Dense(DType dtype)
-        ? DenseCudaMatrix.slices(dtype, spec.inputs())
-        : KeptGroups.sizes(spec.format()).mostSlices(spec.inputs());
   }
 
   @Override
@@ -140,7 +120,6 @@ final class MatrixProductCuda extends MatrixProduct {
         rounded.launch(run, from, rows, area);
         from = rounded.codes(area);
       }
-      KernelArguments arguments =
           run.arguments()
               .add(from)
               .add(to)
@@ -149,11 +128,10 @@ final class MatrixProductCuda extends MatrixProduct {
               .add(spec().inputs())
               .add(cut ? 0 : 1)
               .add(area + counters)
-              .add(area);
-      weights.addTo(arguments);
-      if (!(spec().format() instanceof WeightFormat.Dense)) {
-        arguments.add(rounded == null ? 0L : rounded.scales(area));
-      }
+              .add(area)
+              .add(rounded == null ? 0L : rounded.scales(area))
+              .add(weights.parameter())
+              .add(shape);
       run.launch(Checks.notNull("kernel", kernels.get(Batch.of(rows))), grid(weights, rows));
       run.complete();
     }
@@ -175,7 +153,7 @@ final class MatrixProductCuda extends MatrixProduct {
         together * WARP,
         batches,
         1,
-        chunk.panelBytes(together, batches * batch.rows));
+        chunk.panelBytes(together, batches * batch.rows, 1));
   }
 
   @Override

@@ -35,7 +35,7 @@ record RoundedInputs(CudaFunction kernel, long offset, int maxRows, int inputs, 
   }
 
   private long codeBytes() {
-    return CudaMatrix.room((long) maxRows * inputs * Float.BYTES);
+    return MatrixForm.room((long) maxRows * inputs * Float.BYTES);
   }
 
   /** Bytes of the part. */

@@ -5,12 +5,9 @@ import dev.warpwright.cuda.CudaKernelDevice;
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Support;
-import dev.warpwright.kernels.sparse.DenseMatrix;
-import dev.warpwright.kernels.sparse.GroupSparseMatrix;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
-import dev.warpwright.kernels.sparse.QuantMatrix;
 import dev.warpwright.kernels.sparse.SparseKernels;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 
@@ -29,11 +26,7 @@ public final class SparseCuda extends CudaFamily implements SparseKernels {
   @Override
   public PreparedMatrix prepare(WeightMatrix matrix) {
     require(MatrixProductSpec.of(1, Checks.notNull("matrix", matrix)));
-    return switch (matrix) {
-      case DenseMatrix dense -> new DenseCudaMatrix(device(), dense);
-      case QuantMatrix quant -> GroupCudaMatrix.of(device(), quant, KeptGroups.of(quant));
-      case GroupSparseMatrix sparse -> GroupCudaMatrix.of(device(), sparse, KeptGroups.of(sparse));
-    };
+    return new CudaMatrix(device(), matrix);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.warpwright.cuda.runtime;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -7,7 +8,7 @@ import java.util.List;
 import jcuda.Pointer;
 
 /**
- * Arguments of a kernel in one piece of native memory, each aligned to its size. Add them in the
+ * Arguments of a kernel in one piece of native memory, each aligned to its size, structs to 8 bytes. Add them in the
  * order of the kernel's parameters, launch, {@link #clear}, and use the object again.
  */
 public final class KernelArguments {
@@ -60,8 +61,19 @@ public final class KernelArguments {
     return this;
   }
 
+  /** Adds a struct: a copy of all bytes of {@code value}, laid out as the kernel expects them. */
+  public KernelArguments add(MemorySegment value) {
+    int bytes = Math.toIntExact(value.byteSize());
+    place(bytes, Long.BYTES).put(value.asByteBuffer());
+    return this;
+  }
+
   private ByteBuffer place(int bytes) {
-    int offset = (buffer.position() + bytes - 1) & -bytes;
+    return place(bytes, bytes);
+  }
+
+  private ByteBuffer place(int bytes, int alignment) {
+    int offset = (buffer.position() + alignment - 1) & -alignment;
     if (offset + bytes > CAPACITY) {
       throw new IllegalStateException("kernel arguments take more than " + CAPACITY + " bytes");
     }
