@@ -6,9 +6,7 @@ import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -22,9 +20,8 @@ import java.util.stream.Stream;
 /**
  * Compiles a tree of {@code .cu} files to PTX with nvcc: {@code family/stem.cu} becomes {@code
  * family/stem.sm_80.ptx} and so on. A file is compiled when it, something that it includes, the
- * compiler or its options have changed. What ptxas says about registers, shared memory, stack and
- * spills goes into a table; a kernel with a stack frame or a spill, or with more than {@code
- * budgets.tsv} beside the sources allows, fails the build.
+ * compiler or its options have changed. {@link KernelBudgets} holds what ptxas says of them to
+ * {@code budgets.tsv} beside the sources.
  *
  * <p>Without nvcc nothing is compiled and that is not an error: whoever loads the PTX says that it
  * is missing. A release must have nvcc, and gets {@code family/stem.fatbin} too: machine code for
@@ -57,12 +54,6 @@ final class CompileKernels {
           "-arch=compute_" + MEASURED,
           "-Xcompiler=-fPIC,-frounding-math,-ffp-contract=off");
 
-  private static final Pattern ENTRY =
-      Pattern.compile(
-          "Compiling entry function '(\\w+)'.*?(\\d+) bytes stack frame, (\\d+) bytes spill stores,"
-              + " (\\d+) bytes spill loads.*?Used (\\d+) registers([^\\n]*)",
-          Pattern.DOTALL);
-  private static final Pattern SHARED = Pattern.compile("(\\d+) bytes smem");
   private static final Pattern CUDA_VERSION = Pattern.compile("release (\\d+\\.\\d+)");
   private static final Pattern FILE = Pattern.compile("(?m)^(\\s*\\.file\\s+\\d+ \")([^\"]*)(\")");
 
@@ -372,110 +363,16 @@ final class CompileKernels {
             });
   }
 
-  /**
-   * What kernels may use.
-   *
-   * @param pattern name of a kernel; {@code *} stands for anything
-   * @param registers of a thread at most
-   * @param shared bytes of static shared memory at most
-   */
-  private record Budget(String pattern, int registers, int shared) {
-    boolean fits(String kernel) {
-      return kernel.matches(pattern.replace("*", ".*"));
-    }
-  }
-
-  /**
-   * What a kernel uses.
-   *
-   * @param kernel its name
-   * @param registers of a thread
-   * @param shared bytes of static shared memory
-   * @param stack bytes of its stack frame
-   * @param spills bytes of registers that are stored and loaded
-   */
-  private record Use(String kernel, int registers, int shared, int stack, int spills) {
-    static Use of(Matcher entry) {
-      Matcher shared = SHARED.matcher(entry.group(6));
-      return new Use(
-          entry.group(1),
-          Integer.parseInt(entry.group(5)),
-          shared.find() ? Integer.parseInt(shared.group(1)) : 0,
-          Integer.parseInt(entry.group(2)),
-          Integer.parseInt(entry.group(3)) + Integer.parseInt(entry.group(4)));
-    }
-
-    boolean isWithin(Budget budget) {
-      return registers <= budget.registers && shared <= budget.shared && stack + spills == 0;
-    }
-  }
-
-  private List<Budget> budgets() throws IOException {
-    return Files.readAllLines(sources.resolve("budgets.tsv")).stream()
-        .filter(line -> !line.startsWith("#") && !line.startsWith("kernel\t"))
-        .map(line -> line.split("\t"))
-        .map(cell -> new Budget(cell[0], Integer.parseInt(cell[1]), Integer.parseInt(cell[2])))
-        .toList();
-  }
-
-  /** Writes the table of all kernels; says no if one uses more than it may. */
+  /** Holds all kernels to their budgets and writes their table. */
   private boolean report(List<Path> files) throws IOException {
-    List<Budget> unused = new ArrayList<>(budgets());
-    TreeMap<String, String> lines = new TreeMap<>();
-    boolean good = true;
+    KernelBudgets budgets = new KernelBudgets(sources.resolve("budgets.tsv"), MEASURED);
     for (Path file : files) {
       Path measured = note(file, ".ptxas.txt");
-      if (!Files.exists(measured)) {
-        continue; // it did not compile, which was said
-      }
-      Matcher entry = ENTRY.matcher(Files.readString(measured));
-      int before = lines.size();
-      while (entry.find()) {
-        Use use = Use.of(entry);
-        Optional<Budget> budget = budgets().stream().filter(b -> b.fits(use.kernel)).findFirst();
-        budget.ifPresent(unused::remove);
-        if (budget.filter(use::isWithin).isEmpty()) {
-          System.err.println(
-              sources.relativize(file)
-                  + ": on sm_"
-                  + MEASURED
-                  + " "
-                  + use
-                  + "; stack and spills must be 0, and the rest within "
-                  + budget
-                      .map(Budget::toString)
-                      .orElse("a line of budgets.tsv, where it has none"));
-          good = false;
-        }
-        Budget allowed = budget.orElse(new Budget("", 0, 0));
-        lines.put(
-            use.kernel,
-            String.format(
-                Locale.ROOT,
-                "%s\t%d\t%d\t%d\t%d\t%d\t%d",
-                use.kernel,
-                use.registers,
-                allowed.registers,
-                use.shared,
-                allowed.shared,
-                use.stack,
-                use.spills));
-      }
-      if (lines.size() == before) {
-        System.err.println(sources.relativize(file) + ": no kernel in what ptxas said");
-        good = false;
+      if (Files.exists(measured)) { // else it did not compile, which was said
+        budgets.add(sources.relativize(file), Files.readString(measured));
       }
     }
-    if (good && !unused.isEmpty()) {
-      System.err.println("budgets.tsv has lines for kernels that do not exist: " + unused);
-      good = false;
-    }
-    StringBuilder table =
-        new StringBuilder(
-            "kernel\tregisters\tallowed\tshared bytes\tallowed\tstack bytes\tspill bytes\n");
-    lines.values().forEach(line -> table.append(line).append('\n'));
-    Files.writeString(work.resolve("kernels.tsv"), table);
-    return good;
+    return budgets.report(work.resolve("kernels.tsv"));
   }
 
   /** What the command printed; an exception with that text if it failed. */

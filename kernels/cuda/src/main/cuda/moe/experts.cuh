@@ -28,7 +28,8 @@ struct Experts {
   int outputs;
   int inputs;
   int activation;
-  int whole;
+  int sliced;        // whether one or two slots are multiplied with slices,
+  int shares;        // and more with shares; otherwise with all columns of both matrices
   int units;         // of a tile
   float *partial;    // [tile][batch][panel][region]: parts of the gate, then of the up matrix
   unsigned *arrived; // [tile][batch][block], zero between launches
@@ -231,7 +232,8 @@ __device__ void deliver(const Experts &e, const Expert<Weights> &expert, const T
 template <typename Weights>
 __device__ void narrow_experts(const Experts &e, const Expert<Weights> &expert, const Tile &tile,
                                const GatheredRows &x, int index) {
-  Unit unit = e.whole ? Unit{index, 0, 0, expert.matrices(), true} : cut_unit<true>(expert, index);
+  Unit unit =
+      e.sliced ? cut_unit<true>(expert, index) : Unit{index, 0, 0, expert.matrices(), true};
   int lane = threadIdx.x % 32;
   int block = unit.panel * PANEL_BLOCKS + threadIdx.x / 32;
   if (block >= blocks_of(e.outputs) || unit.to == 0) {
@@ -265,7 +267,7 @@ __device__ void panel_experts(const Experts &e, const Expert<Weights> &expert, c
   int firstBlock = index * warps.blocks;
   int blocks = blocks_of(e.outputs);
   Unit unit = {firstBlock / PANEL_BLOCKS, 0, 0, firstBlock < blocks ? expert.matrices() : 0, true};
-  if (!e.whole && tile.count <= MOST_CUT) {
+  if (e.shares && tile.count <= MOST_CUT) {
     unit = cut_unit<false>(expert, index);
     firstBlock = unit.panel * PANEL_BLOCKS;
   }
@@ -309,7 +311,7 @@ __device__ void expert_matmul(const Experts &e, const typename Weights::Matrix *
                             shape, shared};
   int unit = blockIdx.x % e.units;
   if constexpr (MOST == FEW) {
-    if (tile.count <= DirectInputs::ROWS) {
+    if (tile.count <= Weights::NARROW_ROWS) {
       narrow_experts(e, expert, tile, x, unit);
     } else {
       panel_experts<8>(e, expert, tile, x, unit, WarpGrid::of(PANEL_BLOCKS, 1));
@@ -323,14 +325,14 @@ __device__ void expert_matmul(const Experts &e, const typename Weights::Matrix *
 #define EXPERT_KERNEL(NAME, MOST, THREADS, RESIDENT, ...)                                          \
   extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT)                                  \
       NAME##_##MOST(const int *offsets, int experts, const int *order, int top, const float *x,    \
-                    long long xRows, float *y, int slots, int inputs, int activation, int whole,   \
-                    int units, float *partial, unsigned *arrived, long long region,                \
+                    long long xRows, float *y, int slots, int inputs, int activation, int sliced,  \
+                    int shares, int units, float *partial, unsigned *arrived, long long region,    \
                     const __VA_ARGS__::Matrix *gates, const __VA_ARGS__::Matrix *ups,              \
                     const __VA_ARGS__::Shape shape, Complaint *complaint, int kernel) {            \
     extern __shared__ uint4 shared[];                                                              \
-    Experts e = {offsets,   experts, order,   top,        x,         xRows,  y,                    \
-                 slots,     shape.outputs,    inputs,     activation, whole, units, partial,       \
-                 arrived,   region,  complaint, kernel};                                           \
+    Experts e = {offsets,       experts, order,      top,     x,       xRows,     y,     slots,    \
+                 shape.outputs, inputs,  activation, sliced,  shares,  units,     partial,         \
+                 arrived,       region,  complaint,  kernel};                                      \
     expert_matmul<MOST, __VA_ARGS__>(e, gates, ups, shape,                                         \
                                      reinterpret_cast<unsigned char *>(shared));                   \
   }

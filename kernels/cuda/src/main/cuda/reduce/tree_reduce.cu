@@ -192,6 +192,24 @@ __device__ void accept(const T *row, float weight, const float *const (&terms)[4
 
 } // namespace
 
+// Addresses and weights of slots as an argument of a launch, so that a captured one keeps them.
+constexpr int TABLE = 256;
+
+struct SlotTable {
+  long long addresses[TABLE];
+  float weights[TABLE];
+};
+
+extern "C" __global__ void __launch_bounds__(TABLE)
+    tree_reduce_table(const SlotTable part, int first, int count, long long *addresses,
+                      float *weights) {
+  int slot = threadIdx.x;
+  if (slot < count) {
+    addresses[first + slot] = part.addresses[slot];
+    weights[first + slot] = part.weights[slot];
+  }
+}
+
 #define TREE_REDUCE(NAME, TYPE, WIDTH)                                                             \
   extern "C" __global__ void __launch_bounds__(128)                                                \
       NAME(const long long *rows, const float *weights, int slots, int chunk, long long columns,   \

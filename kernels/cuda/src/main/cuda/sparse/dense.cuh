@@ -65,6 +65,7 @@ template <typename T> struct DenseWeights : DenseMatrix, DenseShape {
   using Shape = DenseShape;
 
   static constexpr bool REPEATS = true;
+  static constexpr int NARROW_ROWS = 2;
   static constexpr int STEP = 16;
   static constexpr int INPUT_PIECES = 3;
   static constexpr int OWN = 16 / sizeof(T);

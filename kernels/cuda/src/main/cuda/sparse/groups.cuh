@@ -44,6 +44,8 @@ struct GroupWeights : GroupMatrix, GroupShape {
   using Shape = GroupShape;
 
   static constexpr bool REPEATS = false;
+  // With two rows of x, reading them once a block would be a good part of the traffic.
+  static constexpr int NARROW_ROWS = SPARSE ? 1 : 2;
   static constexpr int STEP = STEP_;
   static constexpr int ROW_BYTES = STEP * BITS / 8; // codes of a row in a step
   static constexpr int INPUT_PIECES = ROUNDED ? 1 : 3;
@@ -78,26 +80,38 @@ struct GroupWeights : GroupMatrix, GroupShape {
     return STEP == 16 ? make_int2(i / 4, i % 4) : make_int2(i / 2, i % 2 * 2);
   }
 
-  __device__ void fetch(int block, int chunk, unsigned char *into, int thread, int threads) const {
-    const unsigned *start = chunkStart + (long long)block * block_chunks() + chunk;
-    const uint4 *from = stream + start[0];
-    int count = start[1] - start[0];
-    uint4 *to = reinterpret_cast<uint4 *>(into);
-    for (int i = thread; i < count; i += threads) {
-      copy_async(to + i, from + i);
+  // Brings units of the stream to shared memory.
+  __device__ void copy(unsigned from, unsigned to, unsigned char *into, int thread,
+                       int threads) const {
+    uint4 *units = reinterpret_cast<uint4 *>(into);
+    for (unsigned i = from + thread; i < to; i += threads) {
+      copy_async(units + (i - from), stream + i);
     }
   }
 
-  // A slice, through the ring of a warp.
+  __device__ void fetch(int block, int chunk, unsigned char *into, int thread, int threads) const {
+    const unsigned *begin = chunkStart + (long long)block * block_chunks() + chunk;
+    copy(begin[0], begin[1], into, thread, threads);
+  }
+
+  // A slice, through the ring of a warp. A lane knows where one of the next 32 chunks begins.
   template <typename Inputs>
   __device__ void add(int block, int slice, const Inputs &inputs, int lane,
                       Sums<Inputs::ROWS> &sums) const {
     int panel = block / PANEL_BLOCKS;
     int first = chunk(panel, slice);
     int last = chunk(panel, slice + 1);
+    const unsigned *begins = chunkStart + (long long)block * block_chunks();
+    unsigned begin = 0;
     auto next = [&](int chunk) {
       if (chunk < last) {
-        fetch(block, chunk, ring + (chunk - first) % STAGES * stride, lane, 32);
+        int ahead = (chunk - first) % 31;
+        if (ahead == 0) {
+          begin = begins[min(chunk + lane, last)];
+        }
+        unsigned from = __shfl_sync(0xffffffffu, begin, ahead);
+        unsigned to = __shfl_sync(0xffffffffu, begin, ahead + 1);
+        copy(from, to, ring + (chunk - first) % STAGES * stride, lane, 32);
       }
       commit_copies();
     };

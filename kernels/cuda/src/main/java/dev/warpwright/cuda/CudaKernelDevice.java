@@ -226,8 +226,8 @@ public final class CudaKernelDevice implements KernelDevice {
 
   /**
    * Captures the runs that {@code work} makes in a CUDA graph. Nothing is executed. All tensors
-   * must be of the device: a host tensor, and the tables of a tree reduction, which come from the
-   * host in every run, are refused.
+   * must be of the device: a host tensor is refused. What comes from the host by value, the weights
+   * of a tree reduction and which of its rows are there, is that of the capture.
    *
    * @param work runs plans
    * @throws IllegalStateException if a run needs the host

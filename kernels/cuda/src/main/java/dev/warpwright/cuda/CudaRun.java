@@ -43,31 +43,9 @@ public final class CudaRun implements AutoCloseable {
     return Staging.aligned(bytes);
   }
 
-  /** Bytes of the staging area that these tensors take: nothing for tensors of the device. */
-  public static long staged(Tensor... tensors) {
-    long bytes = 0;
-    for (Tensor tensor : tensors) {
-      bytes += tensor.isHost() ? staged(tensor.bytes()) : 0;
-    }
-    return bytes;
-  }
-
-  /**
-   * Makes more room, for host tensors whose size the plan does not bound. Before the first tensor
-   * of a run; where the room is there already, which it stays, nothing is allocated.
-   */
-  public void require(long bytes) {
-    staging.reserve(bytes);
-  }
-
   /** Device address of an input. */
   public long input(Tensor tensor) {
     return tensor.isHost() ? staging.in(tensor.segment()) : address(tensor);
-  }
-
-  /** Device address of a copy of host memory, for tables that the plan makes itself. */
-  public long input(MemorySegment host) {
-    return staging.in(host);
   }
 
   /** Device address of an output that the kernel writes wholly. */

@@ -82,7 +82,7 @@ final class Staging implements Resource {
   private void requireNoCapture() {
     if (refusing) {
       throw new IllegalStateException(
-          "a run that is captured has a host tensor, or tables that come from the host");
+          "a run that is captured has a host tensor");
     }
   }
 

@@ -6,6 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.ParameterizedTest;
+import dev.warpwright.softgpu.CudaResult;
+import dev.warpwright.kernels.DeviceException;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.DeviceTensor;
 import dev.warpwright.kernels.InvalidArgumentException;
@@ -33,6 +37,10 @@ import dev.warpwright.kernels.sparse.WeightMatrix;
 import dev.warpwright.softgpu.SoftGpu;
 import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.CaseWeights;
+import dev.warpwright.kernels.reduce.TreeReduce;
+import dev.warpwright.kernels.reduce.TreeReduceSpec;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -121,6 +129,75 @@ class CapturedRunsTest {
     return back;
   }
 
+  /** Rows are read anew, weights are those of the capture; more slots than a launch can carry. */
+  @Test
+  void aReductionIsReplayed() {
+    int slots = 300;
+    int columns = 40;
+    float[] weights = random.normals(slots, 1);
+    try (CudaKernelDevice device = open();
+        DeviceTensor matrix = device.allocate(DType.F32, slots, columns);
+        DeviceTensor out = device.allocate(DType.F32, columns);
+        TreeReduce sum = device.reduce().treeReduce(TreeReduceSpec.mean(slots, columns))) {
+      List<Tensor> rows = new ArrayList<>();
+      for (int slot = 0; slot < slots; slot++) {
+        rows.add(slot == 7 ? null : matrix.tensor().row(slot));
+      }
+      float[] used = weights.clone();
+      try (CapturedRuns captured = device.capture(() -> sum.run(rows, used, out.tensor()))) {
+        Arrays.fill(used, 0);
+        for (int round = 0; round < 2; round++) {
+          float[] values = random.normals(slots * columns, 1);
+          device.copy(Tensor.wrap(values, slots, columns), matrix.tensor());
+          captured.run();
+          float[] replayed = new float[columns];
+          device.copy(out.tensor(), Tensor.wrap(replayed, columns));
+          sum.run(rows, weights, out.tensor());
+          float[] expected = new float[columns];
+          device.copy(out.tensor(), Tensor.wrap(expected, columns));
+          assertArrayEquals(expected, replayed);
+          assertNotEquals(0, replayed[0]);
+        }
+      }
+    }
+  }
+
+  /** What fails is named, and the device works as before. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "cuStreamBeginCapture_v2",
+        "cuLaunchKernel",
+        "cuGraphInstantiateWithFlags",
+        "cuGraphLaunch"
+      })
+  void whatFailsInACaptureLeavesNothing(String call, SoftGpu gpu) {
+    float[] values = random.normals(8, 1);
+    float[] back = new float[8];
+    try (CudaKernelDevice device = open();
+        DeviceTensor x = device.allocate(DType.F32, 1, 8);
+        DeviceTensor out = device.allocate(DType.F32, 8);
+        TreeReduce sum = device.reduce().treeReduce(TreeReduceSpec.mean(1, 8))) {
+      device.copy(Tensor.wrap(values, 1, 8), x.tensor());
+      Runnable captureAndRun =
+          () -> {
+            try (CapturedRuns captured =
+                device.capture(
+                    () ->
+                        sum.run(List.of(x.tensor().row(0)), new float[] {1}, out.tensor()))) {
+              captured.run();
+            }
+          };
+      gpu.faults().failCall(call, 1, CudaResult.OUT_OF_MEMORY);
+      DeviceException e = assertThrows(DeviceException.class, captureAndRun::run);
+      assertTrue(call.startsWith(e.call()), e.call());
+      captureAndRun.run();
+      device.copy(out.tensor(), Tensor.wrap(back, 8));
+      assertArrayEquals(values, back);
+    }
+    assertEquals(List.of(), gpu.liveMemory());
+  }
+
   /** What was refused leaves the stream as it was. */
   @Test
   void hostTensorsAreRefused() {
@@ -147,7 +224,7 @@ class CapturedRunsTest {
         DeviceTensor slots = device.allocate(DType.I32, 1, 1);
         DeviceTensor factors = device.allocate(DType.F32, 1, 1);
         DeviceTensor y = device.allocate(DType.F32, 1, 8);
-        Combine combine = device.moe().combine(new CombineSpec(1, 1, 8));
+        Combine combine = device.moe().combine(new CombineSpec(1, 1, 8).withMaxSlots(2));
         CapturedRuns captured =
             device.capture(
                 () -> combine.run(h.tensor(), slots.tensor(), factors.tensor(), y.tensor()))) {

@@ -16,12 +16,21 @@ import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.RmsNorm;
 import dev.warpwright.kernels.attention.RmsNormSpec;
+import dev.warpwright.kernels.moe.Combine;
+import dev.warpwright.kernels.moe.CombineSpec;
+import dev.warpwright.kernels.moe.ExpertMatmul;
+import dev.warpwright.kernels.moe.ExpertMatmulSpec;
+import dev.warpwright.kernels.moe.ExpertMatmulSpec.Activation;
+import dev.warpwright.kernels.moe.ExpertWeights;
+import dev.warpwright.kernels.moe.PreparedExperts;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import dev.warpwright.kernels.reduce.TreeReduceSpec.Determinism;
 import dev.warpwright.kernels.reduce.TreeReduceSpec.Operation;
+import dev.warpwright.kernels.sparse.DenseMatrix;
 import dev.warpwright.softgpu.SoftGpu;
 import dev.warpwright.softgpu.SoftGpuTest;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -111,16 +120,33 @@ class CudaKernelDeviceTest {
     assertEquals(before, MemoryAccount.live());
   }
 
-  /** The second run has what it needs. */
+  /** Not even the first run of a plan, with as many rows as it was made for. */
   @Test
   void runAllocatesNoDeviceMemory(SoftGpu gpu) {
-    Tensor x = Tensor.wrap(counting(200), 2, 100);
-    Tensor weight = Tensor.wrap(counting(100), 100);
-    Tensor y = Tensor.wrap(new float[200], 2, 100);
+    int rows = 200;
+    Tensor x = Tensor.wrap(counting(2 * rows), rows, 2);
+    Tensor y = Tensor.wrap(new float[4], 2, 2);
+    Tensor ids = Tensor.wrap(new int[] {1, 0}, 2);
+    ExpertWeights experts =
+        ExpertWeights.plain(List.of(new DenseMatrix(Tensor.wrap(counting(4), 2, 2))));
     try (KernelDevice device = open(0);
-        RmsNorm plan = device.attention().rmsNorm(new RmsNormSpec(2, 100, 1))) {
+        RmsNorm norm = device.attention().rmsNorm(new RmsNormSpec(1, 2, 1));
+        PreparedExperts prepared = device.moe().prepare(experts);
+        ExpertMatmul multiply =
+            device
+                .moe()
+                .expertMatmul(
+                    ExpertMatmulSpec.of(2, experts, Activation.NONE, 1).withMaxRows(rows));
+        Combine combine =
+            device.moe().combine(new CombineSpec(2, 1, 2).withMaxSlots(2 * rows))) {
       long before = gpu.faults().calls("cuMemAlloc_v2");
-      plan.run(x, weight, y);
+      norm.run(x.slice(0, 1), Tensor.wrap(counting(2), 2), y.slice(0, 1));
+      multiply.run(prepared, Tensor.wrap(new int[] {0, 2}, 2), ids, x, y);
+      combine.run(
+          Tensor.wrap(counting(4 * rows), 2 * rows, 2),
+          ids.reshape(2, 1),
+          Tensor.wrap(counting(2), 2, 1),
+          y);
       assertEquals(before, gpu.faults().calls("cuMemAlloc_v2"));
     }
   }

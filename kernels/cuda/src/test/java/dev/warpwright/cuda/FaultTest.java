@@ -217,6 +217,25 @@ class FaultTest {
     everything();
   }
 
+  /** A plan and its workspace are freed before its launches are done. */
+  @Test
+  void aPlanIsClosedWhileItWorks(SoftGpu gpu) {
+    int[] back = new int[4];
+    try (KernelDevice device = ContractTest.open("cuda", 1);
+        DeviceTensor choices = device.allocate(DType.I32, 2, 2);
+        DeviceTensor offsets = device.allocate(DType.I32, 4);
+        DeviceTensor order = device.allocate(DType.I32, 4);
+        DeviceTensor slots = device.allocate(DType.I32, 2, 2)) {
+      device.copy(Tensor.wrap(ids, 2, 2), choices.tensor());
+      try (Dispatch dispatch = device.moe().dispatch(DispatchSpec.of(2, 2, 3))) {
+        dispatch.run(choices.tensor(), offsets.tensor(), order.tensor(), slots.tensor());
+      }
+      device.copy(slots.tensor(), Tensor.wrap(back, 2, 2));
+    }
+    assertArrayEquals(new int[] {2, 0, 1, 3}, back);
+    inputsAreIntactAndNothingIsHeld(gpu);
+  }
+
   /** Weights are freed before the product that reads them is done. */
   @Test
   void weightsAreClosedWhileTheyAreRead(SoftGpu gpu) {

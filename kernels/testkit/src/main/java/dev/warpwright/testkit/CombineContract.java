@@ -46,15 +46,21 @@ public final class CombineContract implements KernelContract {
    */
   private record CombineCase(CombineSpec spec, int tokens, double dropped, long seed)
       implements ContractCase {
+    /** Slots that no choice has. */
+    private static final int SPARE = 3;
+
+    CombineCase {
+      spec = spec.withMaxSlots(spec.maxSlots() + SPARE);
+    }
+
     @Override
     public double run(KernelDevice reference, KernelDevice device) {
       CaseRandom random = new CaseRandom(seed);
       int k = spec.topK();
       int columns = spec.columns();
-      int spare = 3;
       try (CaseMemory memory = new CaseMemory(random)) {
-        int[] slots = Arrays.copyOf(random.permutation(tokens * k + spare), tokens * k);
-        float[] h = new float[(tokens * k + spare) * columns];
+        int[] slots = Arrays.copyOf(random.permutation(tokens * k + SPARE), tokens * k);
+        float[] h = new float[(tokens * k + SPARE) * columns];
         Arrays.fill(h, Float.NaN);
         for (int f = 0; f < slots.length; f++) {
           if (random.chance(dropped)) {
@@ -64,7 +70,7 @@ public final class CombineContract implements KernelContract {
           }
         }
         float[] w = random.normals(tokens * k, 0.5f);
-        Tensor results = memory.input("h", h, tokens * k + spare, columns);
+        Tensor results = memory.input("h", h, tokens * k + SPARE, columns);
         Tensor places = memory.input("slots", slots, tokens, k);
         Tensor weights = memory.input("weights", w, tokens, k);
         Tensor expected = memory.output("y", DType.F32, tokens, columns);

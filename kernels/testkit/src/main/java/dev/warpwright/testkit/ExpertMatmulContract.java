@@ -101,6 +101,11 @@ public final class ExpertMatmulContract implements KernelContract {
 
   private record ExpertMatmulCase(ExpertMatmulSpec spec, int slots, Load load, long seed)
       implements ContractCase {
+    /** There is a row of x more than slots. */
+    ExpertMatmulCase {
+      spec = spec.withMaxRows(spec.maxSlots() + 1);
+    }
+
     @Override
     public double run(KernelDevice reference, KernelDevice device) {
       CaseRandom random = new CaseRandom(seed);

@@ -42,7 +42,8 @@ public abstract class Combine extends KernelPlan {
       requireOutput("y", y, DType.F32, tokens, spec.columns());
       Checks.notNull("h", h);
       Checks.that(h.rank() == 2, "h.rank", h.rank(), "2");
-      requireTensor("h", h, DType.F32, h.size(0), spec.columns());
+      long rows = Checks.between("h.shape[0]", h.size(0), 0, spec.maxSlots());
+      requireTensor("h", h, DType.F32, rows, spec.columns());
       requireTensor("slots", slots, DType.I32, tokens, spec.topK());
       requireTensor("weights", weights, DType.F32, tokens, spec.topK());
       Checks.disjoint("y", y, "h", h);

@@ -52,7 +52,9 @@ public abstract class ExpertMatmul extends KernelPlan {
       requireTensor("offsets", offsets, DType.I32, spec.experts() + 1);
       Checks.notNull("x", x);
       Checks.that(x.rank() == 2, "x.rank", x.rank(), "2");
-      requireTensor("x", x, DType.F32, spec.topK() == 0 ? slots : x.size(0), spec.inputs());
+      long rows =
+          spec.topK() == 0 ? slots : Checks.between("x.shape[0]", x.size(0), 0, spec.maxRows());
+      requireTensor("x", x, DType.F32, rows, spec.inputs());
       Checks.that(
           order != null || spec.topK() == 0, "order", null, "not null: the plan gathers tokens");
       if (order != null) {

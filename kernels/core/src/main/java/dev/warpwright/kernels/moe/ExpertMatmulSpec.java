@@ -16,6 +16,7 @@ import dev.warpwright.kernels.sparse.WeightFormat;
  * @param activation what happens to the products
  * @param topK experts a token, with which {@code order} is turned into tokens; 0 when x already
  *     lies in slot order
+ * @param maxRows most rows of x of one run; providers keep room for them
  */
 public record ExpertMatmulSpec(
     int maxSlots,
@@ -24,7 +25,8 @@ public record ExpertMatmulSpec(
     int inputs,
     WeightFormat format,
     Activation activation,
-    int topK)
+    int topK,
+    int maxRows)
     implements KernelSpec {
   /** What happens to the products. */
   public enum Activation {
@@ -45,6 +47,25 @@ public record ExpertMatmulSpec(
     Checks.notNull("format", format);
     Checks.notNull("activation", activation);
     Checks.between("topK", topK, 0, 1 << 20);
+    Checks.between("maxRows", maxRows, 1, Integer.MAX_VALUE);
+  }
+
+  /** The same with at most as many rows of x as slots: no more tokens than choices are placed. */
+  public ExpertMatmulSpec(
+      int maxSlots,
+      int experts,
+      int outputs,
+      int inputs,
+      WeightFormat format,
+      Activation activation,
+      int topK) {
+    this(maxSlots, experts, outputs, inputs, format, activation, topK, maxSlots);
+  }
+
+  /** These sizes with another number of rows of x. */
+  public ExpertMatmulSpec withMaxRows(int value) {
+    return new ExpertMatmulSpec(
+        maxSlots, experts, outputs, inputs, format, activation, topK, value);
   }
 
   /** Products of the experts of {@code weights}. */

@@ -23,7 +23,7 @@ final class CombineCuda extends Combine {
     long choices = (long) spec.maxTokens() * spec.topK();
     long row = (long) Float.BYTES * spec.columns();
     device.reserve(
-        CudaRun.staged(choices * row)
+        CudaRun.staged(spec.maxSlots() * row)
             + CudaRun.staged(choices * Integer.BYTES)
             + CudaRun.staged(choices * Float.BYTES)
             + CudaRun.staged(spec.maxTokens() * row));
@@ -37,7 +37,6 @@ final class CombineCuda extends Combine {
   protected void execute(int tokens, Tensor h, Tensor slots, Tensor weights, Tensor y) {
     int columns = spec().columns();
     try (CudaRun run = device.begin()) {
-      run.require(CudaRun.staged(h, slots, weights, y));
       long from = run.input(h);
       long places = run.input(slots);
       long factors = run.input(weights);

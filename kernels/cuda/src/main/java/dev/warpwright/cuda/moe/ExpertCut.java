@@ -68,14 +68,21 @@ record ExpertCut(Kernel kernel, MatrixShape shape, int matrices, int experts, in
     return tiles <= mostCutTiles();
   }
 
+  /**
+   * Whether tiles of three slots or more are cut too: what has one share is not, for then the sums
+   * would be a good part of the traffic.
+   */
+  boolean hasShares() {
+    return shape.mostShares() > 1;
+  }
+
   /** Units of a tile. */
-  int units(boolean cut, PreparedExpertsCuda experts) {
-    if (kernel == Kernel.FEW) {
-      return cut ? experts.mostSlices() : shape.panels();
-    }
+  int units(boolean cut, PreparedExpertsCuda prepared) {
     // Tiles of more than 32 slots are never cut: they take two blocks of the weights.
-    int pairs = Math.ceilDiv(shape.blocks(), PANEL_BLOCKS / 2);
-    return cut ? Math.max(experts.mostShares(), pairs) : pairs;
+    int whole =
+        kernel == Kernel.FEW ? shape.panels() : Math.ceilDiv(shape.blocks(), PANEL_BLOCKS / 2);
+    int parts = kernel == Kernel.FEW ? prepared.mostSlices() : prepared.mostShares();
+    return cut ? Math.max(parts, whole) : whole;
   }
 
   private int batches() {

@@ -63,7 +63,7 @@ final class ExpertMatmulCuda extends ExpertMatmul {
     device.reserve(
         CudaRun.staged(Integer.BYTES * (spec.experts() + 1L))
             + CudaRun.staged(Integer.BYTES * slots)
-            + CudaRun.staged(Float.BYTES * slots * spec.inputs())
+            + CudaRun.staged(Float.BYTES * Math.max(slots, spec.maxRows()) * spec.inputs())
             + CudaRun.staged(Float.BYTES * slots * spec.outputs()));
     MatrixShape matrices = new MatrixShape(spec.format(), spec.outputs(), spec.inputs());
     int matricesOfExpert = spec.activation() == Activation.NONE ? 1 : 2;
@@ -110,7 +110,6 @@ final class ExpertMatmulCuda extends ExpertMatmul {
     PreparedExpertsCuda experts = (PreparedExpertsCuda) w;
     boolean unseen = !offsets.isHost() || (order != null && !order.isHost());
     try (CudaRun run = device.begin()) {
-      run.require(CudaRun.staged(offsets, x, y) + (order == null ? 0 : CudaRun.staged(order)));
       long starts = run.input(offsets);
       long choices = order == null ? 0 : run.input(order);
       long from = run.input(x);
@@ -132,7 +131,8 @@ final class ExpertMatmulCuda extends ExpertMatmul {
               .add(slots)
               .add(spec().inputs())
               .add(number(spec().activation()))
-              .add(cut ? 0 : 1)
+              .add(cut ? 1 : 0)
+              .add(cut && work.cut.hasShares() ? 1 : 0)
               .add(units)
               .add(area + counters)
               .add(area)

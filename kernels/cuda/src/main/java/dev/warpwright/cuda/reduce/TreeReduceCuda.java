@@ -2,7 +2,6 @@ package dev.warpwright.cuda.reduce;
 
 import dev.warpwright.cuda.CudaKernelDevice;
 import dev.warpwright.cuda.CudaRun;
-import dev.warpwright.cuda.Resources;
 import dev.warpwright.cuda.runtime.CudaFunction;
 import dev.warpwright.cuda.runtime.DeviceBuffer;
 import dev.warpwright.cuda.runtime.KernelArguments;
@@ -10,9 +9,6 @@ import dev.warpwright.cuda.runtime.LaunchGrid;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.reduce.TreeReduce;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -29,9 +25,6 @@ final class TreeReduceCuda extends TreeReduce {
 
   /** Slots that one thread can reduce; see LEVELS in the source. */
   private static final int MOST_CHUNK = 512;
-
-  /** Slots that are reduced at once; see the source. */
-  private static final int GROUP = 8;
 
   /** Smaller chunks would write more than a sixteenth of what they read. */
   private static final int LEAST_CHUNK = 64;
@@ -55,10 +48,12 @@ final class TreeReduceCuda extends TreeReduce {
   private final int chunk;
   private final long slab;
   private final long columnsApart;
-  private final @Nullable DeviceBuffer partial;
-  private final Arena arena = Arena.ofShared();
-  private final MemorySegment addresses;
-  private final MemorySegment factors;
+  private final SlotTable table;
+
+  /** The table, then the results of chunks. */
+  private final DeviceBuffer workspace;
+
+  private final long tableBytes;
 
   TreeReduceCuda(CudaKernelDevice device, TreeReduceSpec spec) {
     this.device = device;
@@ -74,25 +69,19 @@ final class TreeReduceCuda extends TreeReduce {
         Math.min(columns, Math.max(SLAB_UNIT, STAGED / bytes / slots / SLAB_UNIT * SLAB_UNIT));
     device.reserve(
         slots * CudaRun.staged(slabColumns * bytes)
-            + CudaRun.staged(Long.BYTES * padded(slots))
-            + CudaRun.staged(Float.BYTES * padded(slots))
             + CudaRun.staged(slabColumns * Float.BYTES));
     int first =
         chunk(slots, blocks(columns, WIDE / bytes), BLOCKS * device.limits().multiprocessors());
     long apart = Math.ceilDiv(columns, SLAB_UNIT) * SLAB_UNIT;
-    long workspace = partialRows(slots, first) * apart * Float.BYTES;
-    partial = workspace == 0 ? null : device.workspace(workspace, "a plan of treeReduce");
-    super(device, spec, workspace);
+    table = new SlotTable(device, slots);
+    long behindTable = Math.ceilDiv(SlotTable.bytes(slots), WIDE) * WIDE;
+    tableBytes = behindTable;
+    long bytesOfAll = behindTable + partialRows(slots, first) * apart * Float.BYTES;
+    workspace = device.workspace(bytesOfAll, "a plan of treeReduce");
+    super(device, spec, bytesOfAll);
     slab = slabColumns;
     chunk = first;
     columnsApart = apart;
-    addresses = arena.allocate(Long.BYTES * padded(slots), Long.BYTES);
-    factors = arena.allocate(Float.BYTES * padded(slots), Float.BYTES);
-  }
-
-  /** The kernel reads its tables by groups; what is behind the last slot stays 0. */
-  private static long padded(int slots) {
-    return Math.ceilDiv((long) slots, GROUP) * GROUP;
   }
 
   private static long blocks(long columns, int width) {
@@ -133,11 +122,10 @@ final class TreeReduceCuda extends TreeReduce {
         run.zero(out);
         return;
       }
-      MemorySegment.copy(weights, 0, factors, ValueLayout.JAVA_FLOAT, 0, weights.length);
       long step = staged ? slab : spec().columns();
       for (long from = 0; from < spec().columns(); from += step) {
         long to = Math.min(from + step, spec().columns());
-        reduce(run, rows, factor, from, to, out);
+        reduce(run, rows, weights, factor, from, to, out);
         run.complete();
       }
     }
@@ -146,6 +134,7 @@ final class TreeReduceCuda extends TreeReduce {
   private void reduce(
       CudaRun run,
       List<? extends @Nullable Tensor> rows,
+      float[] weights,
       float factor,
       long from,
       long to,
@@ -155,19 +144,18 @@ final class TreeReduceCuda extends TreeReduce {
     for (int slot = 0; slot < spec().slots(); slot++) {
       Tensor row = rows.get(slot);
       long address = row == null ? 0 : run.input(slab(row, from, to));
-      addresses.setAtIndex(ValueLayout.JAVA_LONG, slot, address);
+      table.set(slot, address, weights[slot]);
       together |= address;
     }
     boolean wide = together % WIDE == 0;
-    long table = run.input(addresses);
-    long weights = run.input(factors);
+    long slotTable = workspace.address();
+    table.write(run, slotTable);
     long columns = to - from;
-    DeviceBuffer parts = partial;
     int slots = spec().slots();
     int left = Math.ceilDiv(slots, chunk);
-    long part = parts == null ? 0 : parts.address();
+    long part = slotTable + tableBytes;
     KernelArguments arguments = run.arguments();
-    arguments.add(table).add(weights).add(slots).add(chunk).add(columns);
+    arguments.add(slotTable).add(table.weights(slotTable)).add(slots).add(chunk).add(columns);
     finish(arguments, left, factor, part, target);
     run.launch(
         wide ? vector : scalar, grid(columns, wide ? WIDE / spec().rows().bytes() : 1, left));
@@ -201,7 +189,6 @@ final class TreeReduceCuda extends TreeReduce {
 
   @Override
   protected void release() {
-    arena.close();
-    Resources.close(partial);
+    workspace.close();
   }
 }

@@ -53,6 +53,7 @@ final class MatrixProductCuda extends MatrixProduct {
         new WorkCut(
             Blocks.count(spec.outputs()),
             shapeOf(spec).mostSlices(),
+            WorkCut.narrowRows(spec.format()),
             device.limits().multiprocessors());
     long zeros = MatrixForm.room(cut.counterBytes(spec.maxRows()));
     long sums = MatrixForm.room(cut.sumBytes(spec.maxRows()));
@@ -132,23 +133,23 @@ final class MatrixProductCuda extends MatrixProduct {
               .add(rounded == null ? 0L : rounded.scales(area))
               .add(weights.parameter())
               .add(shape);
-      run.launch(Checks.notNull("kernel", kernels.get(Batch.of(rows))), grid(weights, rows));
+      run.launch(Checks.notNull("kernel", kernels.get(work.batch(rows))), grid(weights, rows));
       run.complete();
     }
   }
 
   private LaunchGrid grid(CudaMatrix weights, int rows) {
-    Batch batch = Batch.of(rows);
+    Batch batch = work.batch(rows);
     boolean cut = work.isCut(rows);
     int together = WorkCut.together(rows);
     if (batch == Batch.TWO) {
       int blocks = cut ? weights.slices() : Math.ceilDiv(work.blocks(), together);
       return LaunchGrid.of(blocks, together * WARP).withShared(chunk.narrowBytes());
     }
-    int batches = WorkCut.batchesTogether(rows);
+    int batches = work.batchesTogether(rows);
     return new LaunchGrid(
         cut ? weights.shares() : Math.ceilDiv(work.blocks(), together),
-        Math.min(Math.ceilDiv(WorkCut.batches(rows), batches), LaunchGrid.MOST_BLOCKS_Y),
+        Math.min(Math.ceilDiv(work.batches(rows), batches), LaunchGrid.MOST_BLOCKS_Y),
         1,
         together * WARP,
         batches,

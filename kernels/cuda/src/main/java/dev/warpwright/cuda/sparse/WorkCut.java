@@ -1,5 +1,6 @@
 package dev.warpwright.cuda.sparse;
 
+import dev.warpwright.kernels.sparse.WeightFormat;
 import java.util.function.IntToLongFunction;
 import java.util.stream.IntStream;
 
@@ -8,9 +9,10 @@ import java.util.stream.IntStream;
  *
  * @param blocks blocks of rows of the weights
  * @param mostSlices slices of a panel at most
+ * @param narrowRows rows of x at most that warps read for themselves
  * @param multiprocessors multiprocessors of the device
  */
-record WorkCut(int blocks, int mostSlices, int multiprocessors) {
+record WorkCut(int blocks, int mostSlices, int narrowRows, int multiprocessors) {
   /** With more rows of x, the sums of shares would be a good part of the traffic. */
   static final int MOST_CUT = 32;
 
@@ -35,22 +37,31 @@ record WorkCut(int blocks, int mostSlices, int multiprocessors) {
     Batch(int rows) {
       this.rows = rows;
     }
+  }
 
-    static Batch of(int rows) {
-      return rows <= TWO.rows ? TWO : rows <= EIGHT.rows ? EIGHT : SIXTEEN;
-    }
+  /**
+   * Rows of x at most that warps read for themselves. Where groups are left out, two rows would be
+   * a good part of the traffic.
+   */
+  static int narrowRows(WeightFormat format) {
+    return format instanceof WeightFormat.GroupSparse ? 1 : Batch.TWO.rows;
+  }
+
+  /** What multiplies so many rows of x. */
+  Batch batch(int rows) {
+    return rows <= narrowRows ? Batch.TWO : rows <= Batch.EIGHT.rows ? Batch.EIGHT : Batch.SIXTEEN;
   }
 
   /** Batches of so many rows of x. */
-  static int batches(int rows) {
-    return Math.ceilDiv(rows, Batch.of(rows).rows);
+  int batches(int rows) {
+    return Math.ceilDiv(rows, batch(rows).rows);
   }
 
   /** Whether a block of threads takes a slice or a share of a panel; otherwise all its columns. */
   boolean isCut(int rows) {
     int panels = Math.ceilDiv(blocks, Blocks.PANEL);
     boolean few =
-        Batch.of(rows) == Batch.TWO
+        batch(rows) == Batch.TWO
             ? panels * Blocks.PANEL < ENOUGH_WARPS * multiprocessors
             : panels < ENOUGH_BLOCKS * multiprocessors;
     return mostSlices > 1 && rows <= MOST_CUT && few;
@@ -62,7 +73,7 @@ record WorkCut(int blocks, int mostSlices, int multiprocessors) {
   }
 
   /** Batches of x in a block of threads. */
-  static int batchesTogether(int rows) {
+  int batchesTogether(int rows) {
     return rows <= MOST_CUT ? batches(rows) : TILE_BATCHES;
   }
 
@@ -77,7 +88,7 @@ record WorkCut(int blocks, int mostSlices, int multiprocessors) {
         maxRows,
         rows ->
             (long) batches(rows)
-                * Batch.of(rows).rows
+                * batch(rows).rows
                 * Math.ceilDiv(blocks, Blocks.PANEL)
                 * mostSlices
                 * Blocks.PANEL

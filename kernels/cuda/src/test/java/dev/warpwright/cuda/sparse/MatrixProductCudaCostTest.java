@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.cuda.CostCard;
 import dev.warpwright.cuda.CudaTest;
+import dev.warpwright.cuda.TensorWork;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.DeviceTensor;
 import dev.warpwright.kernels.KernelDevice;
@@ -23,7 +24,6 @@ import dev.warpwright.testkit.ContractTest;
 import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Traffic beside the operands in canonical form, and tensor operations. */
@@ -32,9 +32,13 @@ class MatrixProductCudaCostTest {
   private static final int OUTPUTS = 256;
   private static final int INPUTS = 1024;
 
-  private record Cost(CostCard card, String kernel, long operandBytes) {
+  private record Cost(CostCard card, String kernel, WeightMatrix w, long operandBytes) {
     void isWithin(String situation) {
       card.assertCosts(kernel, situation, operandBytes);
+    }
+
+    void takesTensorInstructions(long expected) {
+      assertEquals(expected, card.sum(LaunchReport::tensorInstructions));
     }
   }
 
@@ -51,6 +55,7 @@ class MatrixProductCudaCostTest {
       return new Cost(
           CostCard.of(gpu, device, () -> plan.run(w, x.tensor(), y.tensor())),
           plan.spec().kernel().name().toLowerCase(Locale.ROOT),
+          matrix,
           matrix.bytes() + x.tensor().bytes() + y.tensor().bytes());
     }
   }
@@ -73,7 +78,9 @@ class MatrixProductCudaCostTest {
   @ParameterizedTest
   @MethodSource("formats")
   void oneRowReadsOnce(WeightFormat format, SoftGpu gpu) {
-    cost(format, 1, gpu).isWithin("1 row of x");
+    Cost cost = cost(format, 1, gpu);
+    cost.isWithin("1 row of x");
+    cost.takesTensorInstructions(TensorWork.ofTwoRows(cost.w));
   }
 
   /** Blocks of 128 rows of the matrix share x, and the sums of shares are few. */
@@ -81,7 +88,12 @@ class MatrixProductCudaCostTest {
   @MethodSource("formats")
   void fewRowsReadOnce(WeightFormat format, SoftGpu gpu) {
     for (int rows : new int[] {2, 3, 8}) {
-      cost(format, rows, gpu).isWithin("2 to 8 rows of x");
+      Cost cost = cost(format, rows, gpu);
+      cost.isWithin("2 to 8 rows of x");
+      cost.takesTensorInstructions(
+          rows <= WorkCut.narrowRows(format)
+              ? TensorWork.ofTwoRows(cost.w)
+              : TensorWork.ofEightRows(cost.w));
     }
   }
 
@@ -98,26 +110,9 @@ class MatrixProductCudaCostTest {
       long weights = cost.operandBytes - x - y;
       long asked = weights * rows / 64 + x * OUTPUTS / 64 + y;
       cost.isWithin("64 and more rows of x");
+      cost.takesTensorInstructions(rows / 8 * TensorWork.ofEightRows(cost.w));
       long done = cost.card.requestedBytes();
       assertTrue(done <= 1.1 * asked, () -> done + " bytes asked for, " + asked + " would do");
     }
-  }
-
-  static Stream<Arguments> pieces() {
-    return Stream.of(
-        Arguments.of(new WeightFormat.Dense(DType.F32), 3),
-        Arguments.of(new WeightFormat.Dense(DType.F16), 2),
-        Arguments.of(new WeightFormat.Dense(DType.BF16), 1),
-        Arguments.of(new WeightFormat.Quant(Grouping.w4(32)), 1),
-        Arguments.of(new WeightFormat.Quant(new Grouping(8, 128, true)), 1));
-  }
-
-  /** Eight rows of x are three pieces. */
-  @ParameterizedTest
-  @MethodSource("pieces")
-  void eightRowsShareTheWeights(WeightFormat format, int pieces, SoftGpu gpu) {
-    CostCard card = cost(format, 8, gpu).card;
-    assertEquals(
-        3L * pieces * OUTPUTS / 16 * INPUTS / 16, card.sum(LaunchReport::tensorInstructions));
   }
 }

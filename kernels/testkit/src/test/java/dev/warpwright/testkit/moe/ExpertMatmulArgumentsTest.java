@@ -66,6 +66,8 @@ class ExpertMatmulArgumentsTest {
           "y.shape", "[4, 3]", "[4, 5]", () -> plan.run(w, offsets, order, x, floats(4, 3)));
       refusals.assertRefused(
           "x.shape", "[2, 4]", "[2, 3]", () -> plan.run(w, offsets, order, floats(2, 4), y));
+      refusals.assertRefused(
+          "x.shape[0]", "5", "0..4", () -> plan.run(w, offsets, order, floats(5, 3), y));
       refusals.assertRefused("x.rank", "1", "2", () -> plan.run(w, offsets, order, floats(3), y));
       refusals.assertRefused(
           "order.shape", "[3]", "[4]", () -> plan.run(w, offsets, offsets, x, y));

@@ -157,6 +157,8 @@ class RoutingArgumentsTest {
       refusals.assertRefused(
           "h.shape", "[4, 2]", "[4, 3]", () -> plan.run(floats(4, 2), slots, weights, y));
       refusals.assertRefused(
+          "h.shape[0]", "5", "0..4", () -> plan.run(floats(5, 3), slots, weights, y));
+      refusals.assertRefused(
           "y.shape[0]", "3", "0..2", () -> plan.run(h, slots, weights, floats(3, 3)));
       refusals.assertRefused(
           "weights.shape", "[2, 3]", "[2, 2]", () -> plan.run(h, slots, floats(2, 3), y));
@@ -186,6 +188,7 @@ class RoutingArgumentsTest {
     refusals.assertRefused(
         "maxTokens·topK", "4294967296", "1..2147483647", () -> DispatchSpec.of(1 << 30, 4, 1));
     refusals.assertRefused("columns", "0", "1..2147483647", () -> new CombineSpec(1, 1, 0));
+    assertEquals(Integer.MAX_VALUE, new CombineSpec(1 << 30, 4, 1).maxSlots());
     assertEquals(4 * 2 + 3 * 7, new DispatchSpec(4, 2, 3, 8, 0).slots(4));
   }
 

@@ -247,7 +247,10 @@ final class Warp {
         pc++;
         continue;
       }
-      if (done != 0) {
+      if (done == 0) { // it waits, and is counted when it has met the others
+        counters.groups[instr.group.index]--;
+        counters.laneInstructions -= Integer.bitCount(active);
+      } else {
         counters.warpSyncs++;
         masks[group] = active & ~done;
         add(pc + 1, done);
