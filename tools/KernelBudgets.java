@@ -11,8 +11,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Reads what ptxas says about registers, shared memory, stack and spills of kernels, and compares it
- * with what {@code budgets.tsv} allows: a stack frame, a spill, or more than that is a fault.
+ * Reads what ptxas says about registers, shared memory, stack and spills of kernels, and compares
+ * it with what {@code budgets.tsv} allows: a stack frame, a spill, or more than that is a fault.
  */
 final class KernelBudgets {
   private static final Pattern ENTRY =

@@ -44,6 +44,18 @@ public abstract class CudaFamily {
   /** Which options of a kernel that is built are offered, or why not. */
   protected abstract Support offers(KernelSpec spec);
 
+  /** Whether blocks of threads can have so much shared memory on this device. */
+  protected final Support hasShared(int bytes) {
+    int most = device.limits().sharedPerBlock();
+    return bytes <= most
+        ? Support.yes()
+        : Support.no(
+            "it takes "
+                + bytes
+                + " bytes of shared memory in a block of threads, this device has "
+                + most);
+  }
+
   /** Refuses a spec that is not offered, and a closed device. */
   protected final void require(KernelSpec spec) {
     device.requireOpen();

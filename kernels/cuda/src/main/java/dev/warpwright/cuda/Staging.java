@@ -81,8 +81,7 @@ final class Staging implements Resource {
 
   private void requireNoCapture() {
     if (refusing) {
-      throw new IllegalStateException(
-          "a run that is captured has a host tensor");
+      throw new IllegalStateException("a run that is captured has a host tensor");
     }
   }
 

@@ -6,11 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.params.provider.ValueSource;
-import org.junit.jupiter.params.ParameterizedTest;
-import dev.warpwright.softgpu.CudaResult;
-import dev.warpwright.kernels.DeviceException;
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.DeviceException;
 import dev.warpwright.kernels.DeviceTensor;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.OpenOptions;
@@ -28,22 +25,25 @@ import dev.warpwright.kernels.moe.ExpertWeights;
 import dev.warpwright.kernels.moe.PreparedExperts;
 import dev.warpwright.kernels.moe.Route;
 import dev.warpwright.kernels.moe.RouteSpec;
+import dev.warpwright.kernels.reduce.TreeReduce;
+import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
 import dev.warpwright.kernels.sparse.WeightFormat;
 import dev.warpwright.kernels.sparse.WeightMatrix;
+import dev.warpwright.softgpu.CudaResult;
 import dev.warpwright.softgpu.SoftGpu;
 import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.CaseWeights;
-import dev.warpwright.kernels.reduce.TreeReduce;
-import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The layer of a mixture of experts, captured once. */
 @CudaTest
@@ -183,8 +183,7 @@ class CapturedRunsTest {
           () -> {
             try (CapturedRuns captured =
                 device.capture(
-                    () ->
-                        sum.run(List.of(x.tensor().row(0)), new float[] {1}, out.tensor()))) {
+                    () -> sum.run(List.of(x.tensor().row(0)), new float[] {1}, out.tensor()))) {
               captured.run();
             }
           };

@@ -137,8 +137,7 @@ class CudaKernelDeviceTest {
                 .moe()
                 .expertMatmul(
                     ExpertMatmulSpec.of(2, experts, Activation.NONE, 1).withMaxRows(rows));
-        Combine combine =
-            device.moe().combine(new CombineSpec(2, 1, 2).withMaxSlots(2 * rows))) {
+        Combine combine = device.moe().combine(new CombineSpec(2, 1, 2).withMaxSlots(2 * rows))) {
       long before = gpu.faults().calls("cuMemAlloc_v2");
       norm.run(x.slice(0, 1), Tensor.wrap(counting(2), 2), y.slice(0, 1));
       multiply.run(prepared, Tensor.wrap(new int[] {0, 2}, 2), ids, x, y);

@@ -4,6 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.warpwright.kernels.sparse.WeightFormat;
+import dev.warpwright.kernels.sparse.MatrixProductSpec;
+import dev.warpwright.kernels.sparse.Grouping;
+import dev.warpwright.kernels.moe.ExpertMatmulSpec.Activation;
+import dev.warpwright.kernels.moe.ExpertMatmulSpec;
+import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.OpenOptions;
@@ -38,6 +44,25 @@ class CudaProviderTest {
           1_590_000,
           5_001_000,
           256);
+
+  private static final DeviceProfile ADA =
+      new DeviceProfile(
+          "Software GPU (L4)",
+          8,
+          9,
+          58,
+          1024,
+          1536,
+          24,
+          48 << 10,
+          99 << 10,
+          100 << 10,
+          65536,
+          24L << 30,
+          48 << 20,
+          2_040_000,
+          6_251_000,
+          192);
 
   private final CudaProvider provider = new CudaProvider();
 
@@ -96,6 +121,27 @@ class CudaProviderTest {
       assertEquals(2, provider.probe().devices().size());
       assertThrows(ProviderUnavailableException.class, () -> provider.open(OpenOptions.defaults()));
       provider.open(OpenOptions.defaults().withOrdinal(1)).close();
+      assertEquals(List.of(), gpu.complaints());
+    }
+  }
+
+  /** The chips for graphics have less shared memory: codes of 8 bits in groups of 128 do not fit. */
+  @Test
+  @EnabledIf(value = "dev.warpwright.cuda.Kernels#canRun", disabledReason = "needs nvcc")
+  void saysThatSharedMemoryIsTooSmall() {
+    try (SoftGpu gpu = SoftGpu.open(SoftGpuOptions.on(ADA))) {
+      try (KernelDevice device = provider.open(OpenOptions.defaults())) {
+        for (int bits : new int[] {2, 4, 8}) {
+          WeightFormat format = new WeightFormat.Quant(new Grouping(bits, 128, true));
+          Support product = device.support(new MatrixProductSpec(64, 256, 256, format));
+          Support experts =
+              device.support(
+                  new ExpertMatmulSpec(64, 2, 256, 256, format, Activation.SWIGLU, 1));
+          assertEquals(bits < 8, product.supported(), product.reason());
+          assertEquals(bits < 8, experts.supported(), experts.reason());
+          assertEquals(bits == 8, product.reason().contains("this device has 101376"));
+        }
+      }
       assertEquals(List.of(), gpu.complaints());
     }
   }

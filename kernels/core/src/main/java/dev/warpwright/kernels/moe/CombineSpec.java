@@ -24,8 +24,7 @@ public record CombineSpec(int maxTokens, int topK, int columns, int maxSlots)
 
   /** The same with a slot for each choice: no padding. */
   public CombineSpec(int maxTokens, int topK, int columns) {
-    this(
-        maxTokens, topK, columns, (int) Math.clamp((long) maxTokens * topK, 0, Integer.MAX_VALUE));
+    this(maxTokens, topK, columns, Math.clamp((long) maxTokens * topK, 0, Integer.MAX_VALUE));
   }
 
   /** These sizes with another number of rows of h. */

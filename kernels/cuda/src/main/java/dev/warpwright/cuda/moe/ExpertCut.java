@@ -47,8 +47,7 @@ record ExpertCut(Kernel kernel, MatrixShape shape, int matrices, int experts, in
   int tiles(int slots) {
     return switch (kernel) {
       case FEW -> Math.min(slots, experts);
-      case MANY ->
-          slots / kernel.slots + Math.min(experts, slots / (Kernel.FEW.slots + 1));
+      case MANY -> slots / kernel.slots + Math.min(experts, slots / (Kernel.FEW.slots + 1));
     };
   }
 

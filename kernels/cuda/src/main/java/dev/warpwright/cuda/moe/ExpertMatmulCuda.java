@@ -65,19 +65,8 @@ final class ExpertMatmulCuda extends ExpertMatmul {
             + CudaRun.staged(Integer.BYTES * slots)
             + CudaRun.staged(Float.BYTES * Math.max(slots, spec.maxRows()) * spec.inputs())
             + CudaRun.staged(Float.BYTES * slots * spec.outputs()));
-    MatrixShape matrices = new MatrixShape(spec.format(), spec.outputs(), spec.inputs());
-    int matricesOfExpert = spec.activation() == Activation.NONE ? 1 : 2;
     List<Work> kernels =
-        Stream.of(ExpertCut.Kernel.values())
-            .map(
-                kernel ->
-                    new ExpertCut(
-                        kernel,
-                        matrices,
-                        matricesOfExpert,
-                        spec.experts(),
-                        device.limits().multiprocessors()))
-            .filter(cut -> cut.tiles(spec.maxSlots()) > 0)
+        cuts(device, spec)
             .map(cut -> Work.of(device, spec, cut))
             .toList();
     // The kernels use it one after the other.
@@ -88,7 +77,31 @@ final class ExpertMatmulCuda extends ExpertMatmul {
     this.device = device;
     works = kernels;
     counters = zeros;
-    shape = matrices.parameter(Arena.ofAuto());
+    shape = shapeOf(spec).parameter(Arena.ofAuto());
+  }
+
+  private static MatrixShape shapeOf(ExpertMatmulSpec spec) {
+    return new MatrixShape(spec.format(), spec.outputs(), spec.inputs());
+  }
+
+  /** How the kernels that a plan may need spread their work. */
+  private static Stream<ExpertCut> cuts(CudaKernelDevice device, ExpertMatmulSpec spec) {
+    return Stream.of(ExpertCut.Kernel.values())
+        .map(
+            kernel ->
+                new ExpertCut(
+                    kernel,
+                    shapeOf(spec),
+                    spec.activation() == Activation.NONE ? 1 : 2,
+                    spec.experts(),
+                    device.limits().multiprocessors()))
+        .filter(cut -> cut.tiles(spec.maxSlots()) > 0);
+  }
+
+  /** Shared memory of a block of threads at most. */
+  static int mostShared(CudaKernelDevice device, ExpertMatmulSpec spec) {
+    Chunk chunk = Chunk.of(spec.format(), false);
+    return cuts(device, spec).mapToInt(cut -> cut.sharedBytes(chunk)).max().orElseThrow();
   }
 
   private static long most(Stream<Long> bytes) {

@@ -26,7 +26,9 @@ public final class MoeCuda extends CudaFamily implements MoeKernels {
 
   @Override
   protected Support offers(KernelSpec spec) {
-    return Support.yes();
+    return spec instanceof ExpertMatmulSpec experts
+        ? hasShared(ExpertMatmulCuda.mostShared(device(), experts))
+        : Support.yes();
   }
 
   @Override

@@ -68,8 +68,7 @@ final class TreeReduceCuda extends TreeReduce {
     long slabColumns =
         Math.min(columns, Math.max(SLAB_UNIT, STAGED / bytes / slots / SLAB_UNIT * SLAB_UNIT));
     device.reserve(
-        slots * CudaRun.staged(slabColumns * bytes)
-            + CudaRun.staged(slabColumns * Float.BYTES));
+        slots * CudaRun.staged(slabColumns * bytes) + CudaRun.staged(slabColumns * Float.BYTES));
     int first =
         chunk(slots, blocks(columns, WIDE / bytes), BLOCKS * device.limits().multiprocessors());
     long apart = Math.ceilDiv(columns, SLAB_UNIT) * SLAB_UNIT;

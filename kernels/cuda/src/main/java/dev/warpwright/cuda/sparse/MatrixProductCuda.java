@@ -47,7 +47,7 @@ final class MatrixProductCuda extends MatrixProduct {
     device.reserve(
         CudaRun.staged((long) spec.maxRows() * spec.inputs() * Float.BYTES)
             + CudaRun.staged((long) spec.maxRows() * spec.outputs() * Float.BYTES));
-    final Chunk sizes = Chunk.of(spec.format(), spec.activations() == Activations.I8);
+    final Chunk sizes = chunk(spec);
     final Map<Batch, CudaFunction> loaded = kernels(device, spec, sizes);
     WorkCut cut =
         new WorkCut(
@@ -98,6 +98,15 @@ final class MatrixProductCuda extends MatrixProduct {
     return spec.kernel().name().toLowerCase(Locale.ROOT);
   }
 
+  /** Shared memory of a block of threads at most, whatever the number of rows. */
+  static int mostShared(MatrixProductSpec spec) {
+    return mostShared(Batch.SIXTEEN, chunk(spec));
+  }
+
+  private static Chunk chunk(MatrixProductSpec spec) {
+    return Chunk.of(spec.format(), spec.activations() == Activations.I8);
+  }
+
   private static int mostShared(Batch batch, Chunk chunk) {
     return switch (batch) {
       case TWO -> chunk.narrowBytes();
@@ -121,18 +130,18 @@ final class MatrixProductCuda extends MatrixProduct {
         rounded.launch(run, from, rows, area);
         from = rounded.codes(area);
       }
-          run.arguments()
-              .add(from)
-              .add(to)
-              .add(rows)
-              .add(spec().outputs())
-              .add(spec().inputs())
-              .add(cut ? 0 : 1)
-              .add(area + counters)
-              .add(area)
-              .add(rounded == null ? 0L : rounded.scales(area))
-              .add(weights.parameter())
-              .add(shape);
+      run.arguments()
+          .add(from)
+          .add(to)
+          .add(rows)
+          .add(spec().outputs())
+          .add(spec().inputs())
+          .add(cut ? 0 : 1)
+          .add(area + counters)
+          .add(area)
+          .add(rounded == null ? 0L : rounded.scales(area))
+          .add(weights.parameter())
+          .add(shape);
       run.launch(Checks.notNull("kernel", kernels.get(work.batch(rows))), grid(weights, rows));
       run.complete();
     }

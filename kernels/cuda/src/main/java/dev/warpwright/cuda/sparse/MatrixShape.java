@@ -1,6 +1,5 @@
 package dev.warpwright.cuda.sparse;
 
-import dev.warpwright.cuda.runtime.KernelArguments;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.WeightFormat;

@@ -20,7 +20,7 @@ public final class SparseCuda extends CudaFamily implements SparseKernels {
 
   @Override
   protected Support offers(KernelSpec spec) {
-    return Support.yes();
+    return hasShared(MatrixProductCuda.mostShared((MatrixProductSpec) spec));
   }
 
   @Override

@@ -62,9 +62,7 @@ class ExpertMatmulCudaCostTest {
           DeviceTensor x = device.allocate(DType.F32, all, INPUTS);
           DeviceTensor y = device.allocate(DType.F32, all, OUTPUTS);
           ExpertMatmul plan =
-              device
-                  .moe()
-                  .expertMatmul(ExpertMatmulSpec.of(all, weights, Activation.SWIGLU, 0))) {
+              device.moe().expertMatmul(ExpertMatmulSpec.of(all, weights, Activation.SWIGLU, 0))) {
         device.copy(Tensor.wrap(new int[] {0, slots, all}, EXPERTS + 1), offsets.tensor());
         CostCard card =
             CostCard.of(
@@ -120,7 +118,8 @@ class ExpertMatmulCudaCostTest {
     Cost cost = Cost.of(format, 64, gpu);
     cost.isWithin("64 and more slots an expert");
     cost.takesTensorInstructions(8, TensorWork::ofEightRows);
-    long asked = cost.weightBytes() + cost.bytesOf(INPUTS) * 2 * OUTPUTS / 64 + cost.bytesOf(OUTPUTS);
+    long asked =
+        cost.weightBytes() + cost.bytesOf(INPUTS) * 2 * OUTPUTS / 64 + cost.bytesOf(OUTPUTS);
     long done = cost.card.requestedBytes();
     assertTrue(done <= 1.1 * asked, () -> done + " bytes asked for, " + asked + " would do");
   }

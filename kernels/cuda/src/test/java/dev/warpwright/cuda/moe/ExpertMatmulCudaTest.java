@@ -86,11 +86,7 @@ class ExpertMatmulCudaTest {
 
   /** Expert e has the first {@code load[e]} rows; twice, for the counters of the first run. */
   private static void assertSlots(
-      KernelDevice device,
-      List<WeightMatrix> matrices,
-      Tensor x,
-      float[][] products,
-      int... load) {
+      KernelDevice device, List<WeightMatrix> matrices, Tensor x, float[][] products, int... load) {
     int slots = Arrays.stream(load).sum();
     int outputs = matrices.getFirst().rows();
     int[] offsets = new int[load.length + 1];

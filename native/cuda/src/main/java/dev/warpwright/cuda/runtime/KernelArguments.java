@@ -8,8 +8,9 @@ import java.util.List;
 import jcuda.Pointer;
 
 /**
- * Arguments of a kernel in one piece of native memory, each aligned to its size, structs to 8 bytes. Add them in the
- * order of the kernel's parameters, launch, {@link #clear}, and use the object again.
+ * Arguments of a kernel in one piece of native memory, each aligned to its size, structs to 8
+ * bytes. Add them in the order of the kernel's parameters, launch, {@link #clear}, and use the
+ * object again.
  */
 public final class KernelArguments {
   /** What a kernel can take on all supported devices. */
