@@ -43,6 +43,14 @@ public final class CudaRun implements AutoCloseable {
     return Staging.aligned(bytes);
   }
 
+  /**
+   * Makes more room, for host memory whose size the plan does not bound. Before the first tensor of
+   * a run; where the room is there already, which it stays, nothing is allocated.
+   */
+  public void require(long bytes) {
+    staging.reserve(bytes);
+  }
+
   /** Device address of an input. */
   public long input(Tensor tensor) {
     return tensor.isHost() ? staging.in(tensor.segment()) : address(tensor);
