@@ -4,17 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.warpwright.kernels.sparse.WeightFormat;
-import dev.warpwright.kernels.sparse.MatrixProductSpec;
-import dev.warpwright.kernels.sparse.Grouping;
-import dev.warpwright.kernels.moe.ExpertMatmulSpec.Activation;
-import dev.warpwright.kernels.moe.ExpertMatmulSpec;
-import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.OpenOptions;
 import dev.warpwright.kernels.Probe;
 import dev.warpwright.kernels.ProviderUnavailableException;
+import dev.warpwright.kernels.Support;
+import dev.warpwright.kernels.moe.ExpertMatmulSpec;
+import dev.warpwright.kernels.moe.ExpertMatmulSpec.Activation;
+import dev.warpwright.kernels.sparse.Grouping;
+import dev.warpwright.kernels.sparse.MatrixProductSpec;
+import dev.warpwright.kernels.sparse.WeightFormat;
 import dev.warpwright.softgpu.SoftGpu;
 import dev.warpwright.softgpu.SoftGpuOptions;
 import dev.warpwright.softgpu.SoftGpuTest;
@@ -125,7 +125,9 @@ class CudaProviderTest {
     }
   }
 
-  /** The chips for graphics have less shared memory: codes of 8 bits in groups of 128 do not fit. */
+  /**
+   * The chips for graphics have less shared memory: codes of 8 bits in groups of 128 do not fit.
+   */
   @Test
   @EnabledIf(value = "dev.warpwright.cuda.Kernels#canRun", disabledReason = "needs nvcc")
   void saysThatSharedMemoryIsTooSmall() {
@@ -135,8 +137,7 @@ class CudaProviderTest {
           WeightFormat format = new WeightFormat.Quant(new Grouping(bits, 128, true));
           Support product = device.support(new MatrixProductSpec(64, 256, 256, format));
           Support experts =
-              device.support(
-                  new ExpertMatmulSpec(64, 2, 256, 256, format, Activation.SWIGLU, 1));
+              device.support(new ExpertMatmulSpec(64, 2, 256, 256, format, Activation.SWIGLU, 1));
           assertEquals(bits < 8, product.supported(), product.reason());
           assertEquals(bits < 8, experts.supported(), experts.reason());
           assertEquals(bits == 8, product.reason().contains("this device has 101376"));

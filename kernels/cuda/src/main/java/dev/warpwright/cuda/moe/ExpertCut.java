@@ -59,7 +59,7 @@ record ExpertCut(Kernel kernel, MatrixShape shape, int matrices, int experts, in
   private long mostCutTiles() {
     return mostParts() == 1
         ? 0
-        : (kernel.enough * (long) multiprocessors - 1) / (matrices * shape.panels());
+        : (kernel.enough * (long) multiprocessors - 1) / ((long) matrices * shape.panels());
   }
 
   /** Whether blocks of threads take parts of a matrix; otherwise all columns of both. */

@@ -65,10 +65,7 @@ final class ExpertMatmulCuda extends ExpertMatmul {
             + CudaRun.staged(Integer.BYTES * slots)
             + CudaRun.staged(Float.BYTES * Math.max(slots, spec.maxRows()) * spec.inputs())
             + CudaRun.staged(Float.BYTES * slots * spec.outputs()));
-    List<Work> kernels =
-        cuts(device, spec)
-            .map(cut -> Work.of(device, spec, cut))
-            .toList();
+    List<Work> kernels = cuts(device, spec).map(cut -> Work.of(device, spec, cut)).toList();
     // The kernels use it one after the other.
     long zeros = most(kernels.stream().map(work -> work.cut.counterBytes(spec.maxSlots())));
     long bytes = zeros + most(kernels.stream().map(work -> work.cut.partBytes(spec.maxSlots())));
