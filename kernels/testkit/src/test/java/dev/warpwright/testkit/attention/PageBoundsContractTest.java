@@ -55,6 +55,12 @@ class PageBoundsContractTest extends ContractTest {
       assertEquals(7, bounds.getFloat(3 * 16), "only the page of the new tokens");
       assertEquals(0x80000000, Float.floatToRawIntBits(bounds.getFloat(0)), "−0 is less");
       assertEquals(0, Float.floatToRawIntBits(bounds.getFloat(8)), "+0 is more");
+      // The first of the new tokens shares its page with an old one.
+      Tensor others = Refusals.floats(4, 2, 8);
+      plan.update(row(2, 5, 3, 0, 2));
+      plan.run(0, others);
+      assertEquals(7, others.getFloat(3 * 16));
+      assertEquals(-3, others.getFloat(7), "the page that they begin in");
       plan.update(prompt);
       plan.run(0, bounds);
       assertEquals(-1, bounds.getFloat(3 * 16));
