@@ -39,8 +39,10 @@ final class DemoCommand implements Callable<Integer> {
 
   private static final int BUDGET = 64;
 
-  /** Most bytes of text behind those read that pruning may look at. */
+  /** Bytes of text behind those read that pruning may look at, at most, and per byte read. */
   private static final int CALIBRATION = 1 << 14;
+
+  private static final double CALIBRATION_SHARE = 0.25;
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -89,8 +91,9 @@ final class DemoCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     byte[] all = model.text();
     byte[] read = Arrays.copyOf(all, Math.min(bytes, all.length));
+    int calibration = Math.min(CALIBRATION, (int) (read.length * CALIBRATION_SHARE));
     byte[] sample =
-        Arrays.copyOfRange(all, read.length, Math.min(read.length + CALIBRATION, all.length));
+        Arrays.copyOfRange(all, read.length, Math.min(read.length + calibration, all.length));
     try (Warpwright ww = backend.open();
         Model opened = model.open()) {
       out.println("Backend: " + ww.diagnostics());
@@ -98,8 +101,8 @@ final class DemoCommand implements Callable<Integer> {
       out.println();
       out.flush();
       boolean calibrated = sample.length > 0 && Calibration.isFeasible(opened.config());
-      Calibration calibration = calibrated ? Calibration.on(ww, opened, sample) : null;
-      List<DecoderMeasurement.Row> rows = decoders(ww, opened, read, calibration);
+      Calibration moments = calibrated ? Calibration.on(ww, opened, sample) : null;
+      List<DecoderMeasurement.Row> rows = decoders(ww, opened, read, moments);
       print(out, rows);
       print(out, rows.getFirst().window(), calibrated ? sample.length : 0);
       printSamples(out, rows);

@@ -8,7 +8,8 @@ import java.util.function.IntFunction;
 
 /**
  * Programs of one kernel for different numbers of rows, made when they are needed first: sizes are
- * powers of two, so that a short run does not copy arrays that are made for the longest one.
+ * powers of four, so that a short run does not copy arrays that are made for the longest one, and
+ * not many programs are compiled.
  *
  * @param <T> a program and its arrays
  */
@@ -40,9 +41,10 @@ public final class BySize<T extends Resource> implements Resource {
         capacity(rows, most), size -> device.lease(List.of(key, size), () -> make.apply(size)));
   }
 
-  /** The next power of two, or {@code most} where that is less. */
+  /** The next power of four, or {@code most} where that is less. */
   public static int capacity(int rows, int most) {
-    return (int) Math.min(most, Long.highestOneBit(2L * Math.max(rows, 1) - 1));
+    int bits = Integer.SIZE - Integer.numberOfLeadingZeros(Math.max(rows, 1) - 1);
+    return (int) Math.min(most, 1L << (bits + (bits & 1)));
   }
 
   @Override

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** Copies between tensors and arrays of TornadoVM, whose new arrays hold garbage. */
@@ -23,6 +24,13 @@ public final class Staged {
   public static IntArray ints(long elements) {
     IntArray array = new IntArray(size(elements));
     array.init(0);
+    return array;
+  }
+
+  /** An array of at least one element, zeroed. */
+  public static ShortArray shorts(long elements) {
+    ShortArray array = new ShortArray(size(elements));
+    array.init((short) 0);
     return array;
   }
 
@@ -50,6 +58,23 @@ public final class Staged {
   public static void in(FloatArray to, float... numbers) {
     MemorySegment.copy(
         numbers, 0, to.getSegment(), ValueLayout.JAVA_FLOAT_UNALIGNED, 0, numbers.length);
+  }
+
+  /**
+   * Copies rows of an F32 tensor to the beginning of an array, in which rows are longer and end
+   * with zeros.
+   *
+   * @param from {@code [rows, columns]}
+   * @param padded elements of a row of the array
+   */
+  public static void rows(Tensor from, FloatArray to, int padded) {
+    long bytes = from.size(1) * Float.BYTES;
+    MemorySegment target = to.getSegment();
+    for (long row = 0; row < from.size(0); row++) {
+      long at = row * padded * Float.BYTES;
+      MemorySegment.copy(from.segment(), row * bytes, target, at, bytes);
+      target.asSlice(at + bytes, padded * (long) Float.BYTES - bytes).fill((byte) 0);
+    }
   }
 
   /** Writes elements {@code from … from + count − 1} of a floating-point tensor as F32. */

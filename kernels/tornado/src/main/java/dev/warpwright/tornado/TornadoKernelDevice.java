@@ -178,6 +178,7 @@ public final class TornadoKernelDevice implements KernelDevice {
       idle.values().forEach(waiting -> waiting.forEach(Resource::close));
       idle.clear();
     }
+    sparse.close();
     registration.close();
   }
 }

@@ -1,7 +1,10 @@
 package dev.warpwright.tornado;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.warpwright.kernels.DeviceException;
 import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
@@ -158,5 +161,126 @@ class UpstreamDefectsTest {
             out,
             graph -> graph.task(Program.task(0), UpstreamDefectsTest::shift, CONTEXT, in, out));
     expect(15, -1, actual, "the masks behind shifts in Dots.groups");
+  }
+
+  static void halve(KernelContext context, IntArray in, IntArray out) {
+    if (context.globalIdx == 0) {
+      int result = 0;
+      if (in.get(0) / 2 < -1) {
+        result = 1;
+      }
+      out.set(0, result);
+    }
+  }
+
+  @Test
+  void aNegativeNumberIsDividedByTwoDownwards() {
+    IntArray in = IntArray.fromElements(-3);
+    IntArray out = Staged.ints(1);
+    int actual =
+        result(
+            in,
+            out,
+            graph -> graph.task(Program.task(0), UpstreamDefectsTest::halve, CONTEXT, in, out));
+    expect(0, 1, actual, "nothing: kernels divide no negative numbers");
+  }
+
+  static void binary16(KernelContext context, IntArray in, IntArray out) {
+    if (context.globalIdx == 0) {
+      int result = 0;
+      if (Float.float16ToFloat((short) in.get(0)) > 2) {
+        result = 1;
+      }
+      out.set(0, result);
+    }
+  }
+
+  /** The bits of 1 in half precision are taken for the number 15360. */
+  @Test
+  void theBitsOfAHalfAreTakenForANumber() {
+    IntArray in = IntArray.fromElements(Float.floatToFloat16(1));
+    IntArray out = Staged.ints(1);
+    int actual =
+        result(
+            in,
+            out,
+            graph -> graph.task(Program.task(0), UpstreamDefectsTest::binary16, CONTEXT, in, out));
+    expect(0, 1, actual, "HalfFloats.decode");
+  }
+
+  static int second(int[] numbers) {
+    return numbers[1];
+  }
+
+  static void shared(KernelContext context, IntArray in, IntArray out) {
+    int[] numbers = context.allocateIntLocalArray(Program.GROUP);
+    numbers[context.localIdx] = in.get(0) + context.localIdx;
+    context.localBarrier();
+    if (context.globalIdx == 0) {
+      out.set(0, second(numbers));
+    }
+  }
+
+  @Test
+  void aMethodReadsALocalArrayElsewhere() {
+    IntArray in = IntArray.fromElements(40);
+    IntArray out = Staged.ints(1);
+    int actual =
+        result(
+            in,
+            out,
+            graph -> graph.task(Program.task(0), UpstreamDefectsTest::shared, CONTEXT, in, out));
+    assertNotEquals(41, actual, "the defect is gone: share the dot products of attention kernels");
+  }
+
+  private static void expectNoCompilation(
+      Object input, IntArray output, Consumer<TaskGraph> task, String workaround) {
+    assertThrows(
+        DeviceException.class,
+        () -> result(input, output, task),
+        "the defect is gone: simplify " + workaround);
+  }
+
+  static void bits(KernelContext context, IntArray in, IntArray out) {
+    if (context.globalIdx == 0) {
+      out.set(0, (int) (Float.intBitsToFloat(in.get(0) + 1) * 2));
+    }
+  }
+
+  @Test
+  void bitsDoNotMakeAFloat() {
+    IntArray in = IntArray.fromElements(Float.floatToIntBits(1));
+    IntArray out = Staged.ints(1);
+    expectNoCompilation(
+        in,
+        out,
+        graph -> graph.task(Program.task(0), UpstreamDefectsTest::bits, CONTEXT, in, out),
+        "HalfFloats.decode");
+  }
+
+  static void notANumber(KernelContext context, FloatArray in, IntArray out) {
+    if (context.globalIdx == 0) {
+      float x = in.get(0);
+      if (x > 0) {
+        x = Float.NaN;
+      }
+      int result = 0;
+      if (Float.isNaN(x)) {
+        result = 1;
+      }
+      in.set(0, x);
+      out.set(0, result);
+    }
+  }
+
+  @Test
+  void theConstantNaNIsNotCompiled() {
+    FloatArray in = FloatArray.fromElements(1);
+    IntArray out = Staged.ints(1);
+    expectNoCompilation(
+        in,
+        out,
+        graph -> graph.task(Program.task(0), UpstreamDefectsTest::notANumber, CONTEXT, in, out),
+        "the square root in HalfFloats.decode");
   }
 }

@@ -11,9 +11,9 @@ import dev.warpwright.tornado.Staged;
 import dev.warpwright.tornado.TornadoKernelDevice;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /** {@link AppendKv} with one work item an element of a head. */
 final class AppendKvTornado extends AppendKv {
@@ -26,15 +26,14 @@ final class AppendKvTornado extends AppendKv {
   AppendKvTornado(TornadoKernelDevice device, AppendKvSpec spec, KvPool pool) {
     super(device, spec, pool, 0);
     pages = (KvPoolTornado) pool;
-    rotation = new RotationTornado(spec.rope());
+    rotation = new RotationTornado(spec.rope(), Integer.MAX_VALUE);
   }
 
   /**
    * Rotates keys, rounds and stores.
    *
-   * @param step tokens, heads, elements of a head, pairs, whether pairs are neighbours, whether
-   *     elements are rounded to F16; then the position of each token, and the slot of each head of
-   *     each token
+   * @param step tokens, heads, elements of a head, pairs, whether pairs are neighbours, whether the
+   *     pool is F16; then the position of each token, and the slot of each head of each token
    */
   static void appendKv(
       KernelContext context,
@@ -43,81 +42,31 @@ final class AppendKvTornado extends AppendKv {
       FloatArray k,
       FloatArray v,
       FloatArray keys,
+      ShortArray halfKeys,
       FloatArray values,
+      ShortArray halfValues,
       IntArray positions) {
     int item = context.globalIdx;
     int tokens = step.get(0);
     int heads = step.get(1);
     int headDim = step.get(2);
     int pairs = step.get(3);
+    int half = step.get(5);
     if (item < tokens * heads * headDim) {
       int row = item / headDim;
       int dim = item - row * headDim;
       int token = row / heads;
       int slot = step.get(HEADER + tokens + row);
-      float key = k.get(item);
-      if (dim < 2 * pairs) {
-        int pair = dim;
-        int other = dim + pairs;
-        float sign = -1;
-        if (step.get(4) == 1) {
-          pair = dim / 2;
-          other = dim + 1;
-          if (2 * pair < dim) {
-            other = dim - 1;
-            sign = 1;
-          }
-        } else if (dim >= pairs) {
-          pair = dim - pairs;
-          other = pair;
-          sign = 1;
-        }
-        int at = 2 * (token * pairs + pair);
-        key = key * rotation.get(at) + sign * (k.get(row * headDim + other) * rotation.get(at + 1));
-      }
-      float value = v.get(item);
-      if (step.get(5) == 1) {
-        key = roundToHalf(key);
-        value = roundToHalf(value);
-      }
-      keys.set(slot * headDim + dim, key);
-      values.set(slot * headDim + dim, value);
+      int at = slot * headDim + dim;
+      float key =
+          RotationTornado.element(
+              k, row * headDim, dim, rotation, 2 * token * pairs, pairs, step.get(4));
+      HalfFloats.set(half, keys, halfKeys, at, key);
+      HalfFloats.set(half, values, halfValues, at, v.get(item));
       if (dim == 0) {
         positions.set(slot, step.get(HEADER + token));
       }
     }
-  }
-
-  /**
-   * The F16 number nearest to {@code x}, ties to even, by arithmetic: a sum with a number whose
-   * last place is that of the result is rounded there. Bits of floats are out of a kernel's reach.
-   */
-  static float roundToHalf(float x) {
-    float result = x;
-    if (!Float.isNaN(x)) {
-      float size = TornadoMath.abs(x);
-      float rounded;
-      if (size > 65519.996f) {
-        rounded = Float.POSITIVE_INFINITY;
-      } else if (size < 0x1p-14f) {
-        rounded = (size + 0.5f) - 0.5f;
-      } else {
-        float unit = 1;
-        while (size * unit < 1) {
-          unit = unit * 2;
-        }
-        while (size * unit > 1.9999999f) {
-          unit = unit * 0.5f;
-        }
-        rounded = ((size * unit + 8192f) - 8192f) / unit;
-      }
-      if (x > 0) {
-        result = rounded;
-      } else if (x < 0) {
-        result = -rounded;
-      }
-    }
-    return result;
   }
 
   /** Inputs of up to some number of tokens, and the kernel. */
@@ -153,7 +102,9 @@ final class AppendKvTornado extends AppendKv {
                           k,
                           v,
                           pool.keys(),
+                          pool.halfKeys(),
                           pool.values(),
+                          pool.halfValues(),
                           pool.positions())));
     }
   }
@@ -168,12 +119,12 @@ final class AppendKvTornado extends AppendKv {
     int tokens = batch.tokens();
     int kvHeads = heads().kvHeads();
     int headDim = heads().headDim();
-    int capacity = BySize.capacity(tokens, spec().maxTokens());
     synchronized (pages.program()) {
       Tokens run =
           pages.kernel(
-              List.of(Tokens.class, capacity, kvHeads, rotation.pairs()),
-              () -> new Tokens(pages, capacity, kvHeads, headDim, rotation.pairs()));
+              List.of(Tokens.class, kvHeads, rotation.pairs()),
+              BySize.capacity(tokens, Integer.MAX_VALUE),
+              n -> new Tokens(pages, n, kvHeads, headDim, rotation.pairs()));
       Staged.in(
           run.step,
           tokens,
@@ -196,14 +147,14 @@ final class AppendKvTornado extends AppendKv {
     for (int request = 0; request < batch.requests(); request++) {
       for (int i = 0; i < batch.newTokens(request); i++) {
         int token = batch.tokenStart(request) + i;
-        step.set(HEADER + token, batch.firstPosition(request) + i);
+        step.set(HEADER + token, batch.position(request, i));
         for (int head = 0; head < kvHeads; head++) {
           int row = batch.rowOf(layer, request, head);
           int slot = batch.length(row) - batch.newTokens(request) + i;
           int page = batch.page(row, slot / batch.pageSize());
-          step.set(
-              HEADER + tokens + token * kvHeads + head,
-              page * batch.pageSize() + slot % batch.pageSize());
+          int place = page * batch.pageSize() + slot % batch.pageSize();
+          step.set(HEADER + tokens + token * kvHeads + head, place);
+          pages.resetNumbers(place);
         }
       }
     }

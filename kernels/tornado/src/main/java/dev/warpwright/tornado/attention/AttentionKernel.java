@@ -6,25 +6,18 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /**
  * Attention over pages, one group of work items for each query head of each token, in chunks of as
  * many slots: a work item computes the logit of one slot, and adds up the values of every 64th
  * element. The largest logit so far is kept as in Milakov and Gimelshein 2018 (arXiv 1805.02867).
  *
- * <p>The numbers of a step are query heads, heads of a group, elements of a head, slots of a page,
- * how far behind the query a key must be more than and less than, rotated pairs, whether they are
- * neighbours, where the rows and pages begin, the logits that are kept of a head, and the number of
- * rows. Two numbers a token follow: its request's first row, and its position; three a row: its
- * length, its first page, and its first score; and all pages.
- *
- * <p>The real numbers are scale, cap, and factor of the scores; then a slope and a sink logit for
- * each query head, and cosine and sine of each pair of each token.
+ * <p>The numbers of a step are those of {@link StepTable}. The real numbers are scale, cap, and
+ * factor of the scores; then a slope and a sink logit for each query head, and cosine and sine of
+ * each pair of each token.
  */
 final class AttentionKernel {
-  /** Numbers before those of the tokens. */
-  static final int HEADER = 12;
-
   /** Real numbers before those of the heads. */
   static final int REALS = 3;
 
@@ -38,7 +31,9 @@ final class AttentionKernel {
       FloatArray reals,
       FloatArray q,
       FloatArray keys,
+      ShortArray halfKeys,
       FloatArray values,
+      ShortArray halfValues,
       IntArray positions,
       FloatArray out,
       FloatArray lse,
@@ -48,44 +43,30 @@ final class AttentionKernel {
     float[] query = context.allocateFloatLocalArray(KvPoolSpec.MAX_HEAD_DIM);
     float[] weights = context.allocateFloatLocalArray(LANES);
     int[] places = context.allocateIntLocalArray(LANES);
-    int queryHeads = step.get(0);
-    int headDim = step.get(2);
-    int pageSize = step.get(3);
-    int pairs = step.get(6);
-    int stride = step.get(10);
+    int queryHeads = step.get(StepTable.QUERY_HEADS);
+    int headDim = step.get(StepTable.HEAD_DIM);
+    int pageSize = step.get(StepTable.PAGE_SIZE);
+    int pairs = step.get(StepTable.PAIRS);
+    int stride = step.get(StepTable.STRIDE);
+    int half = step.get(StepTable.HALF);
     int token = entry / queryHeads;
     int head = entry - token * queryHeads;
-    int position = step.get(HEADER + 2 * token + 1);
-    int row = step.get(8) + 3 * (step.get(HEADER + 2 * token) + head / step.get(1));
+    int position = step.get(StepTable.HEADER + 2 * token + 1);
+    int group = head / step.get(StepTable.GROUP);
+    int row =
+        step.get(StepTable.ROWS_AT)
+            + StepTable.ROW * (step.get(StepTable.HEADER + 2 * token) + group);
     int length = step.get(row);
-    int pages = step.get(9) + step.get(row + 1);
+    int pages = step.get(StepTable.PAGES_AT) + step.get(row + 1);
     float scale = reals.get(0);
     float cap = reals.get(1);
     float slope = reals.get(REALS + head);
     float sink = reals.get(REALS + queryHeads + head);
     int table = REALS + 2 * queryHeads + 2 * token * pairs;
     for (int dim = lane; dim < headDim; dim += LANES) {
-      float element = q.get(entry * headDim + dim);
-      if (dim < 2 * pairs) {
-        int pair = dim;
-        int other = dim + pairs;
-        float sign = -1;
-        if (step.get(7) == 1) {
-          pair = dim / 2;
-          other = dim + 1;
-          if (2 * pair < dim) {
-            other = dim - 1;
-            sign = 1;
-          }
-        } else if (dim >= pairs) {
-          pair = dim - pairs;
-          other = pair;
-          sign = 1;
-        }
-        float turned = q.get(entry * headDim + other) * reals.get(table + 2 * pair + 1);
-        element = element * reals.get(table + 2 * pair) + sign * turned;
-      }
-      query[dim] = element;
+      query[dim] =
+          RotationTornado.element(
+              q, entry * headDim, dim, reals, table, pairs, step.get(StepTable.INTERLEAVED));
     }
     context.localBarrier();
     float most = sink;
@@ -105,25 +86,22 @@ final class AttentionKernel {
         int index = slot / pageSize;
         place = step.get(pages + index) * pageSize + slot - index * pageSize;
         int behind = position - positions.get(place);
-        if (behind > step.get(4)) {
-          if (behind < step.get(5)) {
-            float dot = 0;
-            float rest = 0;
-            for (int dim = 0; dim < headDim; dim += 2) {
-              dot += query[dim] * keys.get(place * headDim + dim);
-              rest += query[dim + 1] * keys.get(place * headDim + dim + 1);
+        if (behind > step.get(StepTable.BEHIND_MORE)) {
+          if (behind < step.get(StepTable.BEHIND_LESS)) {
+            // Sums that do not wait for each other.
+            float s0 = 0;
+            float s1 = 0;
+            float s2 = 0;
+            float s3 = 0;
+            int at = place * headDim;
+            for (int dim = 0; dim < headDim; dim += 4) {
+              s0 += query[dim] * HalfFloats.get(half, keys, halfKeys, at + dim);
+              s1 += query[dim + 1] * HalfFloats.get(half, keys, halfKeys, at + dim + 1);
+              s2 += query[dim + 2] * HalfFloats.get(half, keys, halfKeys, at + dim + 2);
+              s3 += query[dim + 3] * HalfFloats.get(half, keys, halfKeys, at + dim + 3);
             }
-            logit = (dot + rest) * scale;
-            if (cap > 0) {
-              // tanh|x| = (1 − e^(−2|x|)) / (1 + e^(−2|x|))
-              float e = TornadoMath.exp(TornadoMath.abs(logit) * (-2 / cap));
-              float capped = cap * ((1 - e) / (1 + e));
-              if (logit < 0) {
-                capped = -capped;
-              }
-              logit = capped;
-            }
-            logit = logit - slope * behind;
+            float dot = (s0 + s2) + (s1 + s3);
+            logit = capped(dot * scale, cap) - slope * behind;
           }
         }
         if (stride > 0) {
@@ -164,16 +142,16 @@ final class AttentionKernel {
           sum += weight;
           int at = places[j] + lane;
           if (lane < headDim) {
-            a += weight * values.get(at);
+            a += weight * HalfFloats.get(half, values, halfValues, at);
           }
           if (lane + LANES < headDim) {
-            b += weight * values.get(at + LANES);
+            b += weight * HalfFloats.get(half, values, halfValues, at + LANES);
           }
           if (lane + 2 * LANES < headDim) {
-            c += weight * values.get(at + 2 * LANES);
+            c += weight * HalfFloats.get(half, values, halfValues, at + 2 * LANES);
           }
           if (lane + 3 * LANES < headDim) {
-            d += weight * values.get(at + 3 * LANES);
+            d += weight * HalfFloats.get(half, values, halfValues, at + 3 * LANES);
           }
         }
       }
@@ -207,6 +185,19 @@ final class AttentionKernel {
     }
   }
 
+  /** The soft cap of a logit: tanh|x| = (1 − e^(−2|x|)) / (1 + e^(−2|x|)). */
+  static float capped(float logit, float cap) {
+    float result = logit;
+    if (cap > 0) {
+      float e = TornadoMath.exp(TornadoMath.abs(logit) * (-2 / cap));
+      result = cap * ((1 - e) / (1 + e));
+      if (logit < 0) {
+        result = -result;
+      }
+    }
+    return result;
+  }
+
   /** Scores of the keys of a decode step, reduced over the query heads of a group. */
   static void reduceScores(
       KernelContext context,
@@ -216,13 +207,13 @@ final class AttentionKernel {
       FloatArray logits,
       FloatArray scores) {
     int item = context.globalIdx;
-    int stride = step.get(10);
-    if (item < step.get(11) * stride) {
+    int stride = step.get(StepTable.STRIDE);
+    if (item < step.get(StepTable.ROWS) * stride) {
       int row = item / stride;
       int slot = item - row * stride;
-      int at = step.get(8) + 3 * row;
+      int at = step.get(StepTable.ROWS_AT) + StepTable.ROW * row;
       if (slot < step.get(at)) {
-        int group = step.get(1);
+        int group = step.get(StepTable.GROUP);
         float sum = 0;
         for (int entry = row * group; entry < row * group + group; entry++) {
           float logit = logits.get(entry * stride + slot);

@@ -8,8 +8,6 @@ import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.tornado.BySize;
 import dev.warpwright.tornado.Program;
 import dev.warpwright.tornado.Staged;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -23,8 +21,7 @@ final class AttentionRows {
   private final float scale;
   private final Masking masking;
   private final RotationTornado rotation;
-  private int[] step = new int[0];
-  private int count;
+  private final StepTable table = new StepTable();
 
   AttentionRows(
       KvPoolTornado pool, Heads heads, float scale, Masking masking, RotationTornado rotation) {
@@ -38,12 +35,11 @@ final class AttentionRows {
   /**
    * Arrays of some sizes, and the kernel over them.
    *
-   * @param tokens query tokens
    * @param numbers numbers of a step's tables
    * @param scores scores of a layer; 0 when they are not asked for
-   * @param logits logits that are kept for the scores
+   * @param stride logits that are kept of each head for the scores
    */
-  private record Size(Heads heads, int pairs, int tokens, int numbers, int scores, int logits) {}
+  private record Size(Heads heads, int pairs, int numbers, int scores, int stride) {}
 
   private static final class Arrays {
     final Program.Kernel kernel;
@@ -54,17 +50,15 @@ final class AttentionRows {
     final FloatArray lse;
     final FloatArray scores;
 
-    Arrays(KvPoolTornado pool, Size size) {
-      long entries = (long) size.tokens * size.heads.queryHeads();
+    Arrays(KvPoolTornado pool, Size size, int tokens) {
+      long entries = (long) tokens * size.heads.queryHeads();
       step = Staged.ints(size.numbers);
-      reals =
-          Staged.floats(
-              AttentionKernel.REALS + 2L * size.heads.queryHeads() + 2L * size.tokens * size.pairs);
+      reals = StepReals.allocate(size.heads, tokens, size.pairs);
       q = Staged.floats(entries * size.heads.headDim());
       out = Staged.floats(entries * size.heads.headDim());
       lse = Staged.floats(entries);
       scores = Staged.floats(size.scores);
-      FloatArray logits = Staged.floats(size.logits);
+      FloatArray logits = Staged.floats(entries * size.stride);
       KernelContext context = new KernelContext();
       kernel =
           pool.program()
@@ -83,7 +77,9 @@ final class AttentionRows {
                               reals,
                               q,
                               pool.keys(),
+                              pool.halfKeys(),
                               pool.values(),
+                              pool.halfValues(),
                               pool.positions(),
                               out,
                               lse,
@@ -113,20 +109,15 @@ final class AttentionRows {
       float factor) {
     int tokens = batch.tokens();
     int stride = scores == null ? 0 : BySize.capacity(batch.maxLength(), Integer.MAX_VALUE);
-    fillStep(batch, layer, stride);
-    int capacity = BySize.capacity(tokens, Integer.MAX_VALUE);
-    Size size =
-        new Size(
-            heads,
-            rotation.pairs(),
-            capacity,
-            BySize.capacity(count, Integer.MAX_VALUE),
-            scores == null ? 0 : BySize.capacity((int) scores.elements(), Integer.MAX_VALUE),
-            Math.multiplyExact(stride, capacity * heads.queryHeads()));
+    table.fill(batch, layer, heads, masking, rotation, Integer.MAX_VALUE, stride, pool.isHalf());
+    int slots = scores == null ? 0 : BySize.capacity((int) scores.elements(), Integer.MAX_VALUE);
+    Size size = new Size(heads, rotation.pairs(), table.capacity(), slots, stride);
     synchronized (pool.program()) {
-      Arrays run = pool.kernel(size, () -> new Arrays(pool, size));
-      MemorySegment.copy(step, 0, run.step.getSegment(), ValueLayout.JAVA_INT_UNALIGNED, 0, count);
-      fillReals(run.reals, bias, factor);
+      Arrays run =
+          pool.kernel(
+              size, BySize.capacity(tokens, Integer.MAX_VALUE), n -> new Arrays(pool, size, n));
+      table.copyTo(run.step);
+      StepReals.fill(run.reals, heads, scale, masking, factor, bias, rotation);
       Staged.in(q, run.q);
       int rows = batch.requests() * heads.kvHeads();
       pool.program()
@@ -142,70 +133,5 @@ final class AttentionRows {
         Staged.out(run.scores, scores);
       }
     }
-  }
-
-  private void fillReals(FloatArray reals, AttentionBias bias, float factor) {
-    Staged.in(reals, scale, masking.softCap(), factor);
-    int queryHeads = heads.queryHeads();
-    for (int head = 0; head < queryHeads; head++) {
-      Tensor slopes = bias.slopes();
-      Tensor sinks = bias.sinkLogits();
-      reals.set(AttentionKernel.REALS + head, slopes == null ? 0 : slopes.getFloat(head));
-      reals.set(
-          AttentionKernel.REALS + queryHeads + head,
-          sinks == null ? Float.NEGATIVE_INFINITY : sinks.getFloat(head));
-    }
-    float[] table = rotation.table();
-    long at = (AttentionKernel.REALS + 2L * queryHeads) * Float.BYTES;
-    MemorySegment.copy(
-        table, 0, reals.getSegment(), ValueLayout.JAVA_FLOAT_UNALIGNED, at, table.length);
-  }
-
-  private void fillStep(PageTables batch, int layer, int stride) {
-    count = 0;
-    int rows = batch.requests() * heads.kvHeads();
-    int rowsAt = AttentionKernel.HEADER + 2 * batch.tokens();
-    int pagesAt = rowsAt + 3 * rows;
-    add(heads.queryHeads());
-    add(heads.group());
-    add(heads.headDim());
-    add(batch.pageSize());
-    add(masking.causal() ? -1 : Integer.MIN_VALUE);
-    add(
-        masking.window() < 0
-            ? Integer.MAX_VALUE
-            : Math.min(masking.window(), Integer.MAX_VALUE - 1) + 1);
-    add(rotation.pairs());
-    add(rotation.interleaved());
-    add(rowsAt);
-    add(pagesAt);
-    add(stride);
-    add(rows);
-    for (int request = 0; request < batch.requests(); request++) {
-      for (int i = 0; i < batch.newTokens(request); i++) {
-        add(request * heads.kvHeads());
-        add(batch.firstPosition(request) + i);
-      }
-    }
-    int first = batch.rowOf(layer, 0, 0);
-    int page = 0;
-    for (int row = first; row < first + rows; row++) {
-      add(batch.length(row));
-      add(page);
-      add(Math.toIntExact(batch.slotStart(row)));
-      page += batch.pageCount(row);
-    }
-    for (int row = first; row < first + rows; row++) {
-      for (int index = 0; index < batch.pageCount(row); index++) {
-        add(batch.page(row, index));
-      }
-    }
-  }
-
-  private void add(int number) {
-    if (count == step.length) {
-      step = java.util.Arrays.copyOf(step, Math.max(64, Math.addExact(count, count)));
-    }
-    step[count++] = number;
   }
 }

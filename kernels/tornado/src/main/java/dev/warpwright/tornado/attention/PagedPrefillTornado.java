@@ -16,7 +16,7 @@ final class PagedPrefillTornado extends PagedPrefill {
 
   PagedPrefillTornado(TornadoKernelDevice device, PagedPrefillSpec spec, KvPool pool) {
     super(device, spec, pool, 0);
-    rotation = new RotationTornado(spec.rope());
+    rotation = new RotationTornado(spec.rope(), Integer.MAX_VALUE);
     rows =
         new AttentionRows(
             (KvPoolTornado) pool, spec.heads(), spec.scale(), spec.masking(), rotation);

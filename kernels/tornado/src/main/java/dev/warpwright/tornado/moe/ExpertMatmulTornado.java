@@ -4,7 +4,6 @@ import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.moe.ExpertMatmul;
 import dev.warpwright.kernels.moe.ExpertMatmulSpec;
 import dev.warpwright.kernels.moe.PreparedExperts;
-import dev.warpwright.tornado.BySize;
 import dev.warpwright.tornado.TornadoKernelDevice;
 import dev.warpwright.tornado.sparse.Dots;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +15,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /**
  * {@link ExpertMatmul} with one work item an output, which computes both products of its slot. The
  * sizes of both kernels are slots, outputs, elements of a padded row, the row of the first up
- * matrix, activation, words of a group, and bits of a code.
+ * matrix, activation, and where the weights begin: their elements, or their rows, groups and codes,
+ * after which words of a group and bits of a code follow.
  */
 final class ExpertMatmulTornado extends ExpertMatmul {
   static final int SWIGLU = 1;
@@ -41,15 +41,16 @@ final class ExpertMatmulTornado extends ExpertMatmul {
     int item = context.globalIdx;
     int outputs = sizes.get(1);
     int padded = sizes.get(2);
+    int start = sizes.get(5);
     if (item < sizes.get(0) * outputs) {
       int slot = item / outputs;
       int expert = items.get(2 * slot);
       if (expert >= 0) {
         int row = expert * outputs + item - slot * outputs;
         int at = items.get(2 * slot + 1) * padded;
-        float sum = Dots.dense(weights, row * padded, x, at, padded);
+        float sum = Dots.dense(weights, start + row * padded, x, at, padded);
         if (sizes.get(4) > 0) {
-          float up = Dots.dense(weights, (row + sizes.get(3)) * padded, x, at, padded);
+          float up = Dots.dense(weights, start + (row + sizes.get(3)) * padded, x, at, padded);
           sum = gated(sum, up, sizes.get(4));
         }
         y.set(item, sum);
@@ -71,22 +72,38 @@ final class ExpertMatmulTornado extends ExpertMatmul {
       FloatArray y) {
     int item = context.globalIdx;
     int outputs = sizes.get(1);
-    int words = sizes.get(5);
-    int bits = sizes.get(6);
+    int groupsAt = sizes.get(6);
+    int codesAt = sizes.get(7);
+    int words = sizes.get(8);
+    int bits = sizes.get(9);
     if (item < sizes.get(0) * outputs) {
       int slot = item / outputs;
       int expert = items.get(2 * slot);
       if (expert >= 0) {
-        int row = expert * outputs + item - slot * outputs;
+        int row = sizes.get(5) + expert * outputs + item - slot * outputs;
         int at = items.get(2 * slot + 1) * sizes.get(2);
         float sum =
             Dots.groups(
-                starts, columns, codes, scales, zeros, row, x, at, words, bits, scales, 0, 0);
+                starts, columns, codes, scales, zeros, row, groupsAt, codesAt, x, at, words, bits,
+                scales, 0, 0);
         if (sizes.get(4) > 0) {
-          int other = row + sizes.get(3);
           float up =
               Dots.groups(
-                  starts, columns, codes, scales, zeros, other, x, at, words, bits, scales, 0, 0);
+                  starts,
+                  columns,
+                  codes,
+                  scales,
+                  zeros,
+                  row + sizes.get(3),
+                  groupsAt,
+                  codesAt,
+                  x,
+                  at,
+                  words,
+                  bits,
+                  scales,
+                  0,
+                  0);
           sum = gated(sum, up, sizes.get(4));
         }
         y.set(item, sum);
@@ -127,10 +144,7 @@ final class ExpertMatmulTornado extends ExpertMatmul {
   @Override
   protected void execute(
       PreparedExperts w, int slots, Tensor offsets, @Nullable Tensor order, Tensor x, Tensor y) {
-    int rows = BySize.capacity(Math.toIntExact(x.size(0)), Integer.MAX_VALUE);
-    ((PreparedExpertsTornado) w)
-        .product(BySize.capacity(slots, spec().maxSlots()), rows)
-        .run(spec(), slots, offsets, order, x, y);
+    ((PreparedExpertsTornado) w).multiply(spec(), slots, offsets, order, x, y);
   }
 
   @Override

@@ -1,14 +1,12 @@
 package dev.warpwright.tornado.moe;
 
-import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.moe.ExpertMatmulSpec;
 import dev.warpwright.kernels.sparse.Grouping;
-import dev.warpwright.kernels.sparse.WeightFormat;
 import dev.warpwright.tornado.Program;
 import dev.warpwright.tornado.Staged;
-import dev.warpwright.tornado.TornadoKernelDevice;
 import dev.warpwright.tornado.sparse.StoredWeights;
+import dev.warpwright.tornado.sparse.WeightHeap;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
@@ -18,41 +16,23 @@ import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/** Inputs and outputs of a product with up to some number of slots, and its kernel. */
-final class ExpertRows implements Resource {
+/** Inputs and outputs of products with experts of a heap, and their kernel. */
+final class ExpertRows {
   private final Program program;
   private final Program.Kernel kernel;
-  private final int experts;
-  private final int inputs;
-  private final int outputs;
-  private final int padded;
-  private final int words;
-  private final int bits;
-  private final IntArray sizes = Staged.ints(7);
+  private final IntArray sizes = Staged.ints(10);
   private final IntArray items;
   private final FloatArray x;
   private final FloatArray y;
 
-  ExpertRows(
-      TornadoKernelDevice device,
-      StoredWeights weights,
-      PreparedExpertsTornado prepared,
-      int slots,
-      int rows) {
-    program = new Program(device);
-    experts = prepared.experts();
-    inputs = prepared.inputs();
-    outputs = prepared.outputs();
-    padded = weights.paddedColumns();
-    Grouping grouping = grouping(prepared.format());
-    words = grouping == null ? 0 : StoredWeights.Groups.words(grouping);
-    bits = grouping == null ? 0 : grouping.bits();
+  ExpertRows(WeightHeap heap, int slots, int inputs, int outputs) {
+    program = heap.program();
     items = Staged.ints(2L * slots);
-    x = Staged.floats((long) rows * padded);
-    y = Staged.floats((long) slots * outputs);
+    x = Staged.floats(inputs);
+    y = Staged.floats(outputs);
     KernelContext context = new KernelContext();
     Consumer<TaskGraph> task =
-        switch (weights) {
+        switch (heap.arrays()) {
           case StoredWeights.Dense dense ->
               graph ->
                   graph.task(
@@ -81,51 +61,47 @@ final class ExpertRows implements Resource {
                       y);
         };
     kernel =
-        program.add(
-            "expertMatmul", List.of(weights.arrays()), List.of(sizes, items, x), List.of(y), task);
+        program.add("expertMatmul", List.of(sizes, items, x), List.of(y), false, List.of(task));
   }
 
-  private static @Nullable Grouping grouping(WeightFormat format) {
-    return switch (format) {
-      case WeightFormat.Dense dense -> null;
-      case WeightFormat.Quant quant -> quant.grouping();
-      case WeightFormat.GroupSparse sparse -> sparse.grouping();
-    };
-  }
-
-  /** Multiplies; threads that share the experts take turns. */
-  synchronized void run(
+  /** Multiplies. */
+  void run(
+      PreparedExpertsTornado prepared,
       ExpertMatmulSpec spec,
       int slots,
       Tensor offsets,
       @Nullable Tensor order,
       Tensor from,
       Tensor to) {
-    items.init(-1);
-    for (int e = 0; e < experts; e++) {
-      for (int slot = offsets.getInt(e); slot < offsets.getInt(e + 1); slot++) {
-        int choice = order == null ? slot : order.getInt(slot);
-        if (choice >= 0) {
-          items.set(2 * slot, e);
-          items.set(2 * slot + 1, spec.topK() == 0 ? slot : choice / spec.topK());
-        }
-      }
-    }
-    for (long row = 0; row < from.size(0); row++) {
-      MemorySegment.copy(
-          from.segment(),
-          row * inputs * Float.BYTES,
-          x.getSegment(),
-          row * padded * Float.BYTES,
-          (long) inputs * Float.BYTES);
-    }
+    int experts = prepared.experts();
+    int outputs = prepared.outputs();
+    int padded = prepared.padded();
+    fillItems(experts, spec.topK(), offsets, order);
+    Staged.rows(from, x, padded);
     int activation =
         switch (spec.activation()) {
           case NONE -> 0;
           case SWIGLU -> ExpertMatmulTornado.SWIGLU;
           case GEGLU -> ExpertMatmulTornado.GEGLU;
         };
-    Staged.in(sizes, slots, outputs, padded, experts * outputs, activation, words, bits);
+    WeightHeap.Block block = prepared.block();
+    Grouping codes = prepared.grouping();
+    if (codes == null) {
+      Staged.in(sizes, slots, outputs, padded, experts * outputs, activation, block.start(0));
+    } else {
+      Staged.in(
+          sizes,
+          slots,
+          outputs,
+          padded,
+          experts * outputs,
+          activation,
+          block.start(0),
+          block.start(1),
+          block.start(2),
+          StoredWeights.Groups.words(codes),
+          codes.bits());
+    }
     program.run(kernel, Staged.groups((long) slots * outputs));
     for (int slot = 0; slot < slots; slot++) {
       if (items.get(2 * slot) >= 0) {
@@ -139,8 +115,16 @@ final class ExpertRows implements Resource {
     }
   }
 
-  @Override
-  public void close() {
-    program.close();
+  private void fillItems(int experts, int topK, Tensor offsets, @Nullable Tensor order) {
+    items.init(-1);
+    for (int e = 0; e < experts; e++) {
+      for (int slot = offsets.getInt(e); slot < offsets.getInt(e + 1); slot++) {
+        int choice = order == null ? slot : order.getInt(slot);
+        if (choice >= 0) {
+          items.set(2 * slot, e);
+          items.set(2 * slot + 1, topK == 0 ? slot : choice / topK);
+        }
+      }
+    }
   }
 }

@@ -43,7 +43,9 @@ public final class Dots {
    * With groups of codes. A code is turned into a float before its zero is subtracted: TornadoVM
    * takes the difference of masked integers for unsigned.
    *
-   * @param row the row of weights
+   * @param row the row of weights, among all rows
+   * @param groupsAt where the matrix's groups begin
+   * @param codesAt where its codes begin
    * @param at the first input
    * @param words words of a group
    * @param bits bits of a code
@@ -57,6 +59,8 @@ public final class Dots {
       FloatArray scales,
       FloatArray zeros,
       int row,
+      int groupsAt,
+      int codesAt,
       FloatArray x,
       int at,
       int words,
@@ -69,19 +73,19 @@ public final class Dots {
     float sum = 0;
     int end = starts.get(row + 1);
     for (int t = starts.get(row); t < end; t++) {
-      int column = columns.get(t);
-      float zero = zeros.get(t);
+      int column = columns.get(groupsAt + t);
+      float zero = zeros.get(groupsAt + t);
       float part = 0;
       float other = 0;
       for (int word = 0; word < words; word++) {
-        int packed = codes.get(t * words + word);
+        int packed = codes.get(codesAt + t * words + word);
         int k = at + column + word * perWord;
         for (int i = 0; i < perWord; i += 2) {
           part += ((float) ((packed >> (i * bits)) & mask) - zero) * x.get(k + i);
           other += ((float) ((packed >> (i * bits + bits)) & mask) - zero) * x.get(k + i + 1);
         }
       }
-      float scale = scales.get(t);
+      float scale = scales.get(groupsAt + t);
       if (size > 0) {
         scale = scale * units.get(unitsAt + column / size);
       }

@@ -5,7 +5,6 @@ import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
-import dev.warpwright.tornado.BySize;
 import dev.warpwright.tornado.TornadoKernelDevice;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -20,7 +19,7 @@ final class MatrixProductTornado extends MatrixProduct {
   /**
    * Weights as F32.
    *
-   * @param sizes rows, outputs, elements of a padded row
+   * @param sizes rows, outputs, elements of a padded row, where the weights begin
    */
   static void denseProduct(
       KernelContext context, IntArray sizes, FloatArray weights, FloatArray x, FloatArray y) {
@@ -30,7 +29,7 @@ final class MatrixProductTornado extends MatrixProduct {
     if (item < sizes.get(0) * outputs) {
       int row = item / outputs;
       int n = item - row * outputs;
-      y.set(item, Dots.dense(weights, n * padded, x, row * padded, padded));
+      y.set(item, Dots.dense(weights, sizes.get(3) + n * padded, x, row * padded, padded));
     }
   }
 
@@ -38,7 +37,7 @@ final class MatrixProductTornado extends MatrixProduct {
    * Weights in groups.
    *
    * @param sizes rows, outputs, elements of a padded row, words of a group, bits of a code, inputs
-   *     of a unit
+   *     of a unit, and where the rows, groups and codes of the matrix begin
    */
   static void groupProduct(
       KernelContext context,
@@ -69,7 +68,9 @@ final class MatrixProductTornado extends MatrixProduct {
               codes,
               scales,
               zeros,
-              n,
+              sizes.get(6) + n,
+              sizes.get(7),
+              sizes.get(8),
               x,
               row * padded,
               sizes.get(3),
@@ -83,8 +84,7 @@ final class MatrixProductTornado extends MatrixProduct {
 
   @Override
   protected void execute(PreparedMatrix w, int rows, Tensor x, Tensor y) {
-    int capacity = BySize.capacity(rows, spec().maxRows());
-    ((MatrixTornado) w).product(capacity, spec().activations() == Activations.I8).run(rows, x, y);
+    ((MatrixTornado) w).multiply(rows, spec().activations() == Activations.I8, x, y);
   }
 
   @Override

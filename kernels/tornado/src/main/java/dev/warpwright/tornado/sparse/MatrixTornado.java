@@ -1,38 +1,57 @@
 package dev.warpwright.tornado.sparse;
 
+import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.sparse.Grouping;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 import dev.warpwright.tornado.TornadoKernelDevice;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
-/**
- * A matrix that stays on the device with each product that was asked for: one for each power of two
- * of rows. A product has a program and a copy of the matrix of its own, because TornadoVM compiles
- * a whole program anew for a kernel that is added.
- */
+/** A matrix in a {@link WeightHeap}. */
 final class MatrixTornado extends PreparedMatrix {
-  private final StoredWeights weights;
-  private final TornadoKernelDevice device;
-  private final Map<Object, ProductRows> products = new HashMap<>();
+  private final WeightHeap heap;
+  private final WeightHeap.Block block;
+  private final @Nullable Grouping grouping;
+  private final int padded;
 
   MatrixTornado(TornadoKernelDevice device, WeightMatrix matrix) {
-    StoredWeights stored = StoredWeights.of(List.of(matrix));
+    StoredWeights stored = StoredWeights.of(matrix);
     super(device, matrix, stored.bytes());
-    weights = stored;
-    this.device = device;
+    block = device.sparse().add(stored);
+    heap = block.heap();
+    grouping = StoredWeights.grouping(matrix.format());
+    padded = stored.paddedColumns();
   }
 
-  /** The product with {@code rows} rows of inputs. */
-  synchronized ProductRows product(int rows, boolean rounded) {
-    return products.computeIfAbsent(
-        List.of(rows, rounded), key -> new ProductRows(device, weights, this, rows, rounded));
+  WeightHeap.Block block() {
+    return block;
+  }
+
+  /** Size, bits and words of groups; null where weights are F32. */
+  @Nullable Grouping grouping() {
+    return grouping;
+  }
+
+  /** Elements of a row of inputs with its padding. */
+  int padded() {
+    return padded;
+  }
+
+  /** Multiplies; {@code rounded} says whether inputs are rounded to 8 bits. */
+  void multiply(int count, boolean rounded, Tensor x, Tensor y) {
+    synchronized (heap) {
+      heap.kernel(
+              block,
+              ProductRows.class,
+              sizes -> new ProductRows(heap, sizes[0], sizes[1]),
+              (long) count * padded,
+              (long) count * rows())
+          .run(this, count, rounded, x, y);
+    }
   }
 
   @Override
-  protected synchronized void release() {
-    products.values().forEach(ProductRows::close);
-    products.clear();
+  protected void release() {
+    heap.remove(block);
   }
 }

@@ -1,55 +1,37 @@
 package dev.warpwright.tornado.sparse;
 
-import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.sparse.Grouping;
-import dev.warpwright.kernels.sparse.PreparedMatrix;
-import dev.warpwright.kernels.sparse.WeightFormat;
 import dev.warpwright.tornado.Program;
 import dev.warpwright.tornado.Staged;
-import dev.warpwright.tornado.TornadoKernelDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/** Inputs and outputs of a product with up to some number of rows, and its kernel. */
-final class ProductRows implements Resource {
+/** Inputs and outputs of products with matrices of a heap, and their kernel. */
+final class ProductRows {
+  private static final int LEAST_GROUP = 8;
+
   private final Program program;
   private final Program.Kernel kernel;
-  private final int inputs;
-  private final int outputs;
-  private final int padded;
-  private final @Nullable Grouping grouping;
-  private final boolean rounded;
-  private final IntArray sizes = Staged.ints(6);
+  private final IntArray sizes = Staged.ints(9);
   private final FloatArray x;
   private final FloatArray units;
   private final FloatArray y;
 
-  ProductRows(
-      TornadoKernelDevice device,
-      StoredWeights weights,
-      PreparedMatrix matrix,
-      int rows,
-      boolean rounded) {
-    program = new Program(device);
-    this.rounded = rounded;
-    inputs = matrix.columns();
-    outputs = matrix.rows();
-    padded = weights.paddedColumns();
-    grouping = grouping(matrix.format());
-    x = Staged.floats((long) rows * padded);
-    y = Staged.floats((long) rows * outputs);
-    units = Staged.floats(rounded ? (long) rows * groups() : 1);
+  ProductRows(WeightHeap heap, int inputs, int outputs) {
+    program = heap.program();
+    x = Staged.floats(inputs);
+    y = Staged.floats(outputs);
+    units = Staged.floats(inputs / LEAST_GROUP);
     KernelContext context = new KernelContext();
     Consumer<TaskGraph> task =
-        switch (weights) {
+        switch (heap.arrays()) {
           case StoredWeights.Dense dense ->
               graph ->
                   graph.task(
@@ -77,49 +59,35 @@ final class ProductRows implements Resource {
                       y);
         };
     List<Object> in =
-        weights instanceof StoredWeights.Dense ? List.of(sizes, x) : List.of(sizes, x, units);
-    kernel = program.add("product", List.of(weights.arrays()), in, List.of(y), task);
+        heap.arrays() instanceof StoredWeights.Dense ? List.of(sizes, x) : List.of(sizes, x, units);
+    kernel = program.add("product", in, List.of(y), false, List.of(task));
   }
 
-  private static @Nullable Grouping grouping(WeightFormat format) {
-    return switch (format) {
-      case WeightFormat.Dense dense -> null;
-      case WeightFormat.Quant quant -> quant.grouping();
-      case WeightFormat.GroupSparse sparse -> sparse.grouping();
-    };
-  }
-
-  private int groups() {
-    return grouping == null ? 1 : padded / grouping.size();
-  }
-
-  /** Multiplies; threads that share the matrix take turns. */
-  synchronized void run(int rows, Tensor from, Tensor to) {
-    for (int row = 0; row < rows; row++) {
-      MemorySegment.copy(
-          from.segment(),
-          (long) row * inputs * Float.BYTES,
-          x.getSegment(),
-          (long) row * padded * Float.BYTES,
-          (long) inputs * Float.BYTES);
-    }
-    Grouping codes = grouping;
+  /** Multiplies. */
+  void run(MatrixTornado matrix, int rows, boolean rounded, Tensor from, Tensor to) {
+    int padded = matrix.padded();
+    Staged.rows(from, x, padded);
+    WeightHeap.Block block = matrix.block();
+    Grouping codes = matrix.grouping();
     if (codes == null) {
-      Staged.in(sizes, rows, outputs, padded);
+      Staged.in(sizes, rows, matrix.rows(), padded, block.start(0));
     } else {
       if (rounded) {
-        round(rows, codes.size());
+        round(rows * (padded / codes.size()), codes.size());
       }
       Staged.in(
           sizes,
           rows,
-          outputs,
+          matrix.rows(),
           padded,
           StoredWeights.Groups.words(codes),
           codes.bits(),
-          rounded ? codes.size() : 0);
+          rounded ? codes.size() : 0,
+          block.start(0),
+          block.start(1),
+          block.start(2));
     }
-    program.run(kernel, Staged.groups((long) rows * outputs));
+    program.run(kernel, Staged.groups((long) rows * matrix.rows()));
     Staged.out(y, to);
   }
 
@@ -127,10 +95,10 @@ final class ProductRows implements Resource {
    * {@link dev.warpwright.kernels.sparse.Activations#I8}, on the host: a device need not divide
    * exactly. Sums of a group stay below 2^24, so that the kernel's F32 sums of codes are exact.
    */
-  private void round(int rows, int size) {
+  private void round(int groups, int size) {
     float[] group = new float[size];
     MemorySegment values = x.getSegment();
-    for (int g = 0; g < rows * groups(); g++) {
+    for (int g = 0; g < groups; g++) {
       long at = (long) g * size * Float.BYTES;
       MemorySegment.copy(values, ValueLayout.JAVA_FLOAT_UNALIGNED, at, group, 0, size);
       float most = 0;
@@ -146,10 +114,5 @@ final class ProductRows implements Resource {
       }
       MemorySegment.copy(group, 0, values, ValueLayout.JAVA_FLOAT_UNALIGNED, at, size);
     }
-  }
-
-  @Override
-  public void close() {
-    program.close();
   }
 }

@@ -1,6 +1,7 @@
 package dev.warpwright.tornado.sparse;
 
 import dev.warpwright.kernels.KernelSpec;
+import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.sparse.MatrixProduct;
 import dev.warpwright.kernels.sparse.MatrixProductSpec;
@@ -9,12 +10,38 @@ import dev.warpwright.kernels.sparse.SparseKernels;
 import dev.warpwright.kernels.sparse.WeightMatrix;
 import dev.warpwright.tornado.TornadoFamily;
 import dev.warpwright.tornado.TornadoKernelDevice;
+import java.util.ArrayList;
+import java.util.List;
 
 /** The matrix products on TornadoVM. */
-public final class SparseTornado extends TornadoFamily implements SparseKernels {
+public final class SparseTornado extends TornadoFamily implements SparseKernels, Resource {
+  private final List<WeightHeap> heaps = new ArrayList<>();
+
   /** The family of {@code device}. */
   public SparseTornado(TornadoKernelDevice device) {
     super(device);
+  }
+
+  /** Adds weights to a heap. */
+  public WeightHeap.Block add(StoredWeights weights) {
+    synchronized (heaps) {
+      for (WeightHeap heap : heaps) {
+        if (heap.takes(weights)) {
+          return heap.add(weights);
+        }
+      }
+      WeightHeap fresh = new WeightHeap(device());
+      heaps.add(fresh);
+      return fresh.add(weights);
+    }
+  }
+
+  @Override
+  public void close() {
+    synchronized (heaps) {
+      heaps.forEach(WeightHeap::close);
+      heaps.clear();
+    }
   }
 
   @Override

@@ -9,13 +9,18 @@ import dev.warpwright.tornado.Staged;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** The rows of one or more matrices of one shape and format, one below the other, in arrays. */
 public sealed interface StoredWeights {
-  /** The arrays, in the order in which kernels take them. */
-  Object[] arrays();
+  /** The arrays, in the order in which kernels take them; elements are of four bytes. */
+  TornadoNativeArray[] arrays();
+
+  /** Zeroed arrays of the same kind. */
+  StoredWeights ofSizes(long... sizes);
 
   /** Memory of the arrays. */
   long bytes();
@@ -47,6 +52,20 @@ public sealed interface StoredWeights {
 
   private static long words(Grouping grouping, long rows, int columns) {
     return rows * grouping.groups(columns) * Groups.words(grouping);
+  }
+
+  /** The groups of a format; null for none. */
+  static @Nullable Grouping grouping(WeightFormat format) {
+    return switch (format) {
+      case WeightFormat.Dense dense -> null;
+      case WeightFormat.Quant quant -> quant.grouping();
+      case WeightFormat.GroupSparse sparse -> sparse.grouping();
+    };
+  }
+
+  /** Stores a matrix. */
+  static StoredWeights of(WeightMatrix matrix) {
+    return of(List.of(matrix));
   }
 
   /** Stores matrices that are alike. */
@@ -85,8 +104,13 @@ public sealed interface StoredWeights {
     }
 
     @Override
-    public Object[] arrays() {
-      return new Object[] {values};
+    public TornadoNativeArray[] arrays() {
+      return new TornadoNativeArray[] {values};
+    }
+
+    @Override
+    public Dense ofSizes(long... sizes) {
+      return new Dense(Staged.floats(sizes[0]), paddedColumns);
     }
 
     @Override
@@ -187,8 +211,19 @@ public sealed interface StoredWeights {
     }
 
     @Override
-    public Object[] arrays() {
-      return new Object[] {starts, columns, codes, scales, zeros};
+    public TornadoNativeArray[] arrays() {
+      return new TornadoNativeArray[] {starts, columns, codes, scales, zeros};
+    }
+
+    @Override
+    public Groups ofSizes(long... sizes) {
+      return new Groups(
+          Staged.ints(sizes[0]),
+          Staged.ints(sizes[1]),
+          Staged.ints(sizes[2]),
+          Staged.floats(sizes[3]),
+          Staged.floats(sizes[4]),
+          paddedColumns);
     }
 
     @Override
