@@ -29,7 +29,10 @@ final class Complaints implements Resource {
           new Guarded(KernelId.EXPERT_MATMUL, List.of("offsets", "order")),
           new Guarded(KernelId.COMBINE, List.of("slots")),
           new Guarded(KernelId.SELECT_TOKENS, List.of("budgets")),
-          new Guarded(KernelId.COMPACT_KV, List.of("kept")));
+          new Guarded(KernelId.COMPACT_KV, List.of("kept")),
+          new Guarded(KernelId.GATHER_PAGES, List.of("pages")),
+          new Guarded(KernelId.SCATTER_PAGES, List.of("pages")),
+          new Guarded(KernelId.REROTATE_KEYS, List.of("positions")));
 
   private final Staging staging;
   private final CudaStream stream;

@@ -18,14 +18,22 @@ import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.MergeStates;
 import dev.warpwright.kernels.attention.MergeStatesSpec;
+import dev.warpwright.kernels.attention.PageBounds;
+import dev.warpwright.kernels.attention.PageBoundsSpec;
+import dev.warpwright.kernels.attention.PageTransfer;
+import dev.warpwright.kernels.attention.PageTransferSpec;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.PagedPrefill;
 import dev.warpwright.kernels.attention.PagedPrefillSpec;
+import dev.warpwright.kernels.attention.RerotateKeys;
+import dev.warpwright.kernels.attention.RerotateKeysSpec;
 import dev.warpwright.kernels.attention.RmsNorm;
 import dev.warpwright.kernels.attention.RmsNormSpec;
 import dev.warpwright.kernels.attention.ScoreAccumulate;
 import dev.warpwright.kernels.attention.ScoreAccumulateSpec;
+import dev.warpwright.kernels.attention.ScorePages;
+import dev.warpwright.kernels.attention.ScorePagesSpec;
 import dev.warpwright.kernels.attention.SelectTokens;
 import dev.warpwright.kernels.attention.SelectTokensSpec;
 import dev.warpwright.kernels.attention.SlotArray;
@@ -39,6 +47,9 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
 
   /** Kernels look some tiles of slots ahead in 32-bit integers. */
   private static final int MOST_SLOTS = Integer.MAX_VALUE - (1 << 16);
+
+  /** Shared memory that a block of {@code score_pages.cu} may have on every device. */
+  private static final int MOST_QUERY_BYTES = 96 << 10;
 
   /** The family of {@code device}. */
   public AttentionCuda(CudaKernelDevice device) {
@@ -56,6 +67,10 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
       case ScoreAccumulateSpec accumulate -> offers(accumulate.pool());
       case SelectTokensSpec select -> offers(select.pool(), select.maxLength());
       case CompactKvSpec compact -> offers(compact.pool());
+      case PageTransferSpec transfer -> offers(transfer.pool());
+      case RerotateKeysSpec rerotate -> offers(rerotate.pool());
+      case PageBoundsSpec bounds -> offers(bounds.pool());
+      case ScorePagesSpec score -> offers(score);
       default -> Support.yes();
     };
   }
@@ -64,6 +79,12 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
     return masking.slotBias()
         ? Support.no("not built yet: numbers beside slots as bias")
         : offers(pool, maxLength);
+  }
+
+  private static Support offers(ScorePagesSpec score) {
+    return ScorePagesCuda.sharedBytes(score.heads()) > MOST_QUERY_BYTES
+        ? Support.no("groups whose queries take more than " + MOST_QUERY_BYTES + " bytes")
+        : offers(score.pool());
   }
 
   private static Support offers(KvPoolSpec pool, int maxLength) {
@@ -135,6 +156,30 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   public CompactKv compactKv(CompactKvSpec spec, KvPool pool) {
     require(spec);
     return new CompactKvCuda(device(), spec, pool);
+  }
+
+  @Override
+  public PageTransfer pageTransfer(PageTransferSpec spec, KvPool pool) {
+    require(spec);
+    return new PageTransferCuda(device(), spec, pool);
+  }
+
+  @Override
+  public RerotateKeys rerotateKeys(RerotateKeysSpec spec, KvPool pool) {
+    require(spec);
+    return new RerotateKeysCuda(device(), spec, pool);
+  }
+
+  @Override
+  public PageBounds pageBounds(PageBoundsSpec spec, KvPool pool) {
+    require(spec);
+    return new PageBoundsCuda(device(), spec, pool);
+  }
+
+  @Override
+  public ScorePages scorePages(ScorePagesSpec spec, KvPool pool) {
+    require(spec);
+    return new ScorePagesCuda(device(), spec, pool);
   }
 
   @Override

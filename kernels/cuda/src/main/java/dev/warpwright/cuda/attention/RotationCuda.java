@@ -42,15 +42,7 @@ final class RotationCuda implements Resource {
     if (pairs == 0 || tokens == 0) {
       return;
     }
-    if (table.reserve(start() + 4L * Float.BYTES * pairs * tokens)) {
-      try {
-        device.copy(
-            Tensor.wrap(frequencies, pairs), Tensor.of(table.memory(), 0, DType.F64, pairs));
-      } catch (RuntimeException e) {
-        table.close(); // or the next call would take it for filled
-        throw e;
-      }
-    }
+    reserve(tokens);
     try (CudaRun run = device.begin()) {
       run.arguments()
           .add(positions)
@@ -65,6 +57,26 @@ final class RotationCuda implements Resource {
     }
   }
 
+  /** Brings only the frequencies to the device. */
+  void prepare() {
+    if (pairs > 0) {
+      reserve(0);
+    }
+  }
+
+  /** Makes room for the table of {@code tokens} tokens, behind the frequencies. */
+  private void reserve(int tokens) {
+    if (table.reserve(start() + 4L * Float.BYTES * pairs * tokens)) {
+      try {
+        device.copy(
+            Tensor.wrap(frequencies, pairs), Tensor.of(table.memory(), 0, DType.F64, pairs));
+      } catch (RuntimeException e) {
+        table.close(); // or the next call would take it for filled
+        throw e;
+      }
+    }
+  }
+
   /** The table lies behind the frequencies, where loads of 16 bytes may begin. */
   private long start() {
     return Math.ceilDiv((long) Double.BYTES * pairs, 16L) * 16;
@@ -73,6 +85,11 @@ final class RotationCuda implements Resource {
   /** Adds the table, the rotated elements of a head, and whether pairs are neighbours. */
   void addTo(KernelArguments arguments) {
     arguments.add(table.address() + start()).add(2 * pairs).add(interleaved ? 1 : 0);
+  }
+
+  /** Adds the frequencies of pairs, their number, and whether pairs are neighbours. */
+  void addFrequenciesTo(KernelArguments arguments) {
+    arguments.add(table.address()).add(pairs).add(interleaved ? 1 : 0);
   }
 
   /** Bytes on the device. */
