@@ -153,9 +153,7 @@ public final class Batch {
   /** All sequences; refuses closed ones. */
   Sequence[] openSequences() {
     for (int i = 0; i < sequences.length; i++) {
-      if (!sequences[i].isOpen()) {
-        throw new IllegalStateException("sequences[" + i + "] is closed");
-      }
+      sequences[i].requireUsable("sequences[" + i + "]");
     }
     return sequences.clone();
   }

@@ -8,6 +8,7 @@ import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.CompactKv;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.Heads;
+import dev.warpwright.kernels.attention.MergeSimilarKv;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.SelectTokens;
 import dev.warpwright.kernels.attention.SelectTokensSpec;
@@ -77,14 +78,31 @@ final class Evictor implements Resource {
     PageTables from = tables(sequences);
     int layers = cache.spec().layers();
     Tensor[] kept = new Tensor[layers];
-    int[][] lengths = new int[layers][];
+    Tensor[] scores = new Tensor[layers];
     for (int layer = 0; layer < layers; layer++) {
       int slots = Math.toIntExact(from.slots(layer));
       kept[layer] = Tensor.wrap(new int[slots], slots);
-      lengths[layer] =
-          by.merge(from, layer, policy, scores(sequences, policy, from, layer), kept[layer]);
+      scores[layer] = scores(sequences, policy, from, layer);
     }
-    Eviction eviction = apply(sequences, false, lengths, from, kept);
+    MergeSimilarKv plan = by.plan(policy, from);
+    int[][] lengths = new int[layers][];
+    Eviction eviction;
+    try {
+      for (int layer = 0; layer < layers; layer++) {
+        Tensor left =
+            Tensor.wrap(
+                new int[sequences.length * cache.spec().kvHeads()],
+                sequences.length,
+                cache.spec().kvHeads());
+        plan.run(layer, scores[layer], kept[layer], left);
+        lengths[layer] = left.toInts();
+      }
+      eviction = apply(sequences, false, lengths, from, kept);
+    } catch (RuntimeException e) {
+      // Merged tokens may still stand beside those that were merged into them.
+      Arrays.stream(sequences).forEach(Sequence::spoil);
+      throw e;
+    }
     return new Eviction(eviction.slots(), pages.count() - freeBefore);
   }
 

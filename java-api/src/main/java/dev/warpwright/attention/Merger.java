@@ -2,7 +2,6 @@ package dev.warpwright.attention;
 
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Resource;
-import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.MergeSimilarKv;
 import dev.warpwright.kernels.attention.MergeSimilarKvSpec;
@@ -47,20 +46,14 @@ final class Merger implements Resource {
   }
 
   /**
-   * Merges one layer.
+   * What merges.
    *
    * @param tables of sequences that {@link #own} their pages
-   * @param scores of the layer's slots
-   * @param kept where the slots that are left go, as {@link MergeSimilarKv} gives them
-   * @return how many there are in each row
    */
-  int[] merge(PageTables tables, int layer, EvictionPolicy policy, Tensor scores, Tensor kept) {
+  MergeSimilarKv plan(EvictionPolicy policy, PageTables tables) {
     MergeSimilarKv merge = plan(policy, tables.requests());
     merge.update(tables);
-    int rows = tables.requests() * tables.kvHeads();
-    int[] lengths = new int[rows];
-    merge.run(layer, scores, kept, Tensor.wrap(lengths, tables.requests(), tables.kvHeads()));
-    return lengths;
+    return merge;
   }
 
   private MergeSimilarKv plan(EvictionPolicy policy, int sequences) {

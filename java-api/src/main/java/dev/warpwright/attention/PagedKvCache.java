@@ -122,6 +122,9 @@ public final class PagedKvCache implements Resource {
    * Sequences that have no more slots than their budget stay as they are; the batch's next step may
    * follow at once.
    *
+   * <p>When a device fails on the way, each layer is as it was or as it shall be. Only of sequences
+   * whose tokens were being merged some may be in between; these can be closed and nothing else.
+   *
    * @param batch a batch of this cache
    * @param policy a policy whose observation is the cache's, or that needs none
    * @return what became free
@@ -150,9 +153,7 @@ public final class PagedKvCache implements Resource {
 
   synchronized Sequence fork(Sequence origin) {
     requireOpen();
-    if (!origin.isOpen()) {
-      throw new IllegalStateException("the sequence is closed");
-    }
+    origin.requireUsable("the sequence");
     Sequence fork = new Sequence(origin);
     for (int row = 0; row < fork.rows(); row++) {
       for (int i = 0; i < fork.pageCount(row); i++) {
@@ -167,9 +168,7 @@ public final class PagedKvCache implements Resource {
     requireOpen();
     long missing = 0;
     for (int i = 0; i < sequences.length; i++) {
-      if (!sequences[i].isOpen()) {
-        throw new IllegalStateException("sequences[" + i + "] is closed");
-      }
+      sequences[i].requireUsable("sequences[" + i + "]");
       Checks.between(
           "tokens[" + i + "]", tokens[i], 0, Integer.MAX_VALUE - sequences[i].position());
       missing += sequences[i].missingPages(tokens[i], spec.pageSize());
@@ -214,9 +213,7 @@ public final class PagedKvCache implements Resource {
     requireOpen();
     Checks.notNull(argument, sequence);
     Checks.that(sequence.cache() == this, argument, "of another cache", "of this cache");
-    if (!sequence.isOpen()) {
-      throw new IllegalStateException(argument + " is closed");
-    }
+    sequence.requireUsable(argument);
   }
 
   synchronized void close(Sequence sequence) {

@@ -26,6 +26,9 @@ public final class Sequence implements Resource {
 
   private boolean closed;
 
+  /** Whether an eviction that failed left it half merged. */
+  private boolean spoiled;
+
   /**
    * Whether slots were filled in the order of positions, with what the model made of all before.
    */
@@ -90,7 +93,23 @@ public final class Sequence implements Resource {
 
   /** Whether the sequence may still be used. */
   public boolean isOpen() {
-    return !closed;
+    return !closed && !spoiled;
+  }
+
+  /** Refuses a sequence that may not be used any more. */
+  void requireUsable(String argument) {
+    if (closed) {
+      throw new IllegalStateException(argument + " is closed");
+    }
+    if (spoiled) {
+      throw new IllegalStateException(
+          argument + " was left half merged by an eviction that failed: close it");
+    }
+  }
+
+  /** From now on the sequence can be closed, and nothing else. */
+  void spoil() {
+    spoiled = true;
   }
 
   /**

@@ -1,7 +1,9 @@
 package dev.warpwright.attention;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.Warpwright;
 import dev.warpwright.kernels.DType;
@@ -14,6 +16,7 @@ import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.PageTables;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -137,6 +140,37 @@ class EvictionFaultTest {
       requireKeysOfPositions(cache, sequence, "evicted at last");
       sequence.close();
       fork.close();
+      assertEquals(90, cache.freePages());
+    }
+  }
+
+  /** Nobody goes on with merged tokens beside those that were merged into them. */
+  @Test
+  void aSequenceThatIsLeftHalfMergedCanOnlyBeClosed() {
+    KvMerger policy = new KvMerger(9, 2, 0.5);
+    try (Warpwright ww = Warpwright.builder().threads(1).open();
+        PagedKvCache cache =
+            new PagedKvCache(breaking(ww.device()), SPEC.observing(policy.observation()));
+        PagedAttention attention = ww.attention(AttentionSpec.queryHeads(2).over(cache))) {
+      Sequence sequence = cache.newSequence();
+      Sequence small = cache.newSequence();
+      Batch batch = cache.batch(sequence, small);
+      batch.advance(21, 3);
+      for (int l = 0; l < 3; l++) {
+        attention.append(l, batch, numbered(24), numbered(24));
+      }
+      failingLayer = 1;
+      assertThrows(IllegalStateException.class, () -> cache.evict(batch, policy));
+      assertFalse(sequence.isOpen());
+      assertTrue(small.isOpen());
+      IllegalStateException refusal =
+          assertThrows(IllegalStateException.class, () -> cache.batch(sequence).advance());
+      assertTrue(
+          refusal.getMessage().contains("half merged"), () -> String.valueOf(refusal.getMessage()));
+      assertThrows(IllegalStateException.class, sequence::fork);
+      cache.batch(small).advance();
+      sequence.close();
+      small.close();
       assertEquals(90, cache.freePages());
     }
   }

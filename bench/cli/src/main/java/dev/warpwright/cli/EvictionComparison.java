@@ -17,6 +17,7 @@ import dev.warpwright.cli.model.ModelFormatException;
 import dev.warpwright.cli.model.WeightKind;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Support;
+import dev.warpwright.kernels.UnsupportedKernelException;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.SelectTokensSpec;
@@ -52,6 +53,9 @@ final class EvictionComparison {
   private final int[][] windows;
   private final int length;
   private final DType kv;
+
+  /** Why policies were left out, by their names. */
+  private final Map<String, String> leftOut = new LinkedHashMap<>();
 
   /**
    * A comparison.
@@ -104,7 +108,7 @@ final class EvictionComparison {
     return ww.device().support(new SelectTokensSpec(heads, pool, 1, length(), 0, 0));
   }
 
-  /** Measures the full cache, then each policy with each budget. */
+  /** Measures the full cache, then each policy that the backend can carry out, with each budget. */
   List<Row> run(int... budgets) throws ModelFormatException {
     List<Row> rows = new ArrayList<>();
     try (Progress progress =
@@ -113,10 +117,14 @@ final class EvictionComparison {
       rows.add(new Row("full cache", -1, mean(full), 0, 0, full.kvBytes()));
       progress.step();
       for (Map.Entry<String, IntFunction<EvictionPolicy>> policy : POLICIES.entrySet()) {
-        for (int budget : budgets) {
-          EvictedBits.Result result = measure(policy.getValue().apply(budget));
-          rows.add(row(policy.getKey(), budget, result, full));
-          progress.step();
+        try {
+          for (int budget : budgets) {
+            EvictedBits.Result result = measure(policy.getValue().apply(budget));
+            rows.add(row(policy.getKey(), budget, result, full));
+            progress.step();
+          }
+        } catch (UnsupportedKernelException e) {
+          leftOut.put(policy.getKey(), String.valueOf(e.getMessage()));
         }
       }
     }
@@ -137,23 +145,13 @@ final class EvictionComparison {
 
   private static Row row(
       String policy, int budget, EvictedBits.Result result, EvictedBits.Result full) {
-    double[] differences = new double[result.bits().size()];
-    for (int i = 0; i < differences.length; i++) {
-      differences[i] = result.bits().get(i) - full.bits().get(i);
-    }
-    double mean = mean(differences);
-    double squares = Arrays.stream(differences).map(d -> (d - mean) * (d - mean)).sum();
-    int n = differences.length;
-    double error = n < 2 ? Double.NaN : Math.sqrt(squares / (n - 1) / n);
-    return new Row(policy, budget, mean(result), mean, error, result.kvBytes());
+    PairedDifference difference = PairedDifference.of(result.bits(), full.bits());
+    return new Row(
+        policy, budget, mean(result), difference.mean(), difference.error(), result.kvBytes());
   }
 
   private static double mean(EvictedBits.Result result) {
-    return mean(result.bits().stream().mapToDouble(bits -> bits).toArray());
-  }
-
-  private static double mean(double[] values) {
-    return Arrays.stream(values).average().orElseThrow();
+    return result.bits().stream().mapToDouble(bits -> bits).average().orElseThrow();
   }
 
   /** Prints rows as a table, with what they are. */
@@ -165,10 +163,11 @@ final class EvictionComparison {
           row.policy(),
           row.budget() < 0 ? "all" : "" + row.budget(),
           String.format(Locale.ROOT, "%.4f", row.bits()),
-          row.budget() < 0 ? "" : difference(row),
+          row.budget() < 0 ? "" : new PairedDifference(row.difference(), row.error()).toString(),
           String.format(Locale.ROOT, "%.0f", row.kvBytes() / 1e3));
     }
     table.print(out);
+    leftOut.forEach((policy, reason) -> out.println(policy + " is left out: " + reason));
     out.println(
         String.format(
             Locale.ROOT,
@@ -182,11 +181,5 @@ final class EvictionComparison {
             length()));
     out.println();
     out.flush();
-  }
-
-  private static String difference(Row row) {
-    return Double.isNaN(row.error())
-        ? String.format(Locale.ROOT, "%+.4f", row.difference())
-        : String.format(Locale.ROOT, "%+.4f ± %.4f", row.difference(), row.error());
   }
 }

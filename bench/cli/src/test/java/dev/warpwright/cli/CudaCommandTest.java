@@ -76,6 +76,48 @@ class CudaCommandTest {
     assertEquals(cpu.get("aggregation"), cuda.get("aggregation"));
   }
 
+  private CommandRun evict(String backend, Path json) throws IOException {
+    Path text = folder.resolve("text");
+    Files.writeString(text, "In the beginning God created the heaven and the earth.");
+    return CommandRun.of(
+        "evict",
+        "--backend",
+        backend,
+        "--model",
+        folder.toString(),
+        "--text",
+        text.toString(),
+        "--windows",
+        "1",
+        "--budgets",
+        "16",
+        "--json",
+        json.toString());
+  }
+
+  @Test
+  void policiesEvictWhatTheyEvictOnTheCpu() throws IOException {
+    new TinyLlama(true, DType.BF16).write(folder);
+    Path json = folder.resolve("evict.json");
+    assertEquals(0, evict("cpu", json).exit());
+    List<JsonElement> expected =
+        JsonParser.parseString(Files.readString(json)).getAsJsonArray().asList();
+    CommandRun run = evict("cuda", json);
+    assertEquals(0, run.exit(), run::err);
+    List<JsonElement> rows =
+        JsonParser.parseString(Files.readString(json)).getAsJsonArray().asList();
+    // KVMerger needs logit biases, which CUDA has not: it comes last, and the command says so.
+    assertTrue(run.out().contains("KVMerger is left out: "), run::out);
+    assertEquals(expected.size() - 1, rows.size());
+    for (int i = 0; i < rows.size(); i++) {
+      JsonObject one = expected.get(i).getAsJsonObject();
+      JsonObject other = rows.get(i).getAsJsonObject();
+      assertEquals(one.get("policy"), other.get("policy"));
+      assertEquals(one.get("kvBytes"), other.get("kvBytes"));
+      assertEquals(one.get("bits").getAsDouble(), other.get("bits").getAsDouble(), 1e-3);
+    }
+  }
+
   @Test
   void theProviderIsVerified(SoftGpu gpu) {
     CommandRun run =

@@ -2,13 +2,11 @@ package dev.warpwright.testkit.attention;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
-import dev.warpwright.kernels.UnsupportedKernelException;
 import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.Heads;
@@ -276,16 +274,6 @@ class AttentionArgumentsTest {
       refusals.assertIllegalState(closed, () -> f.decode.run(0, q, out, lse));
       refusals.assertIllegalState(
           closed, () -> f.pool.exportPages(new int[] {1}, pages, pages, positions));
-    }
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"reference", "cpu"})
-  void whatIsNotBuiltSaysSo(String provider) {
-    try (Fixture f = open(provider)) {
-      KvPoolSpec eights = new KvPoolSpec(1, 4, 8, DType.I8);
-      assertFalse(f.device.support(new AppendKvSpec(HEADS, eights, 1, 1, Rope.NONE)).supported());
-      assertThrows(UnsupportedKernelException.class, () -> f.device.attention().pool(eights));
     }
   }
 
