@@ -41,14 +41,18 @@ public final class CudaFunction {
     return attribute(CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
   }
 
-  /** Allows launches with more dynamic shared memory than the 48 KiB that every kernel may use. */
+  /**
+   * Allows launches with more dynamic shared memory than the 48 KiB that every kernel may use. What
+   * was allowed before stays allowed: plans of several sizes share a function.
+   */
   public void allowDynamicShared(int bytes) {
-    device.makeCurrent();
-    device.check(
-        JCudaDriver.cuFuncSetAttribute(
-            function, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes),
-        "cuFuncSetAttribute",
-        name);
+    int limit = CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+    synchronized (device) {
+      if (bytes > attribute(limit)) {
+        device.check(
+            JCudaDriver.cuFuncSetAttribute(function, limit, bytes), "cuFuncSetAttribute", name);
+      }
+    }
   }
 
   /** Blocks that are resident on a multiprocessor together. */
