@@ -25,6 +25,7 @@ final class AttentionTile {
   private final float[] most;
   private final float[] sums;
   private final float[] outs;
+  private final float[] factors = new float[Lanes.COUNT];
   private float[] weights = new float[0];
   private int columns;
 
@@ -106,8 +107,12 @@ final class AttentionTile {
       most[column] = now;
     }
     float weightScale = kernels.weightScale();
+    for (int i = at; i < at + slots; i += Lanes.COUNT) {
+      FloatVector.fromArray(Lanes.F, weights, i).sub(now).intoArray(weights, i);
+    }
+    Exp.exp(weights, at, at + slots);
     for (int i = 0; i < slots; i += Lanes.COUNT) {
-      FloatVector w = Exp.exp(FloatVector.fromArray(Lanes.F, weights, at + i).sub(now));
+      FloatVector w = FloatVector.fromArray(Lanes.F, weights, at + i);
       w.mul(weightScale).intoArray(weights, at + i);
       int sum = column * Lanes.BLOCK + i % Lanes.BLOCK;
       FloatVector.fromArray(Lanes.F, sums, sum).add(w).intoArray(sums, sum);
@@ -124,7 +129,9 @@ final class AttentionTile {
   }
 
   private void rescale(int column, float exponent) {
-    FloatVector factor = Exp.exp(FloatVector.broadcast(Lanes.F, exponent));
+    Arrays.fill(factors, exponent);
+    Exp.exp(factors, 0, Lanes.COUNT);
+    FloatVector factor = FloatVector.fromArray(Lanes.F, factors, 0);
     for (int i = 0; i < Lanes.BLOCK; i += Lanes.COUNT) {
       int at = column * Lanes.BLOCK + i;
       FloatVector.fromArray(Lanes.F, sums, at).mul(factor).intoArray(sums, at);

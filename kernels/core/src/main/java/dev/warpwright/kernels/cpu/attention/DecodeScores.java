@@ -83,15 +83,28 @@ final class DecodeScores {
   void write(
       int split, int slots, float[] most, float[] sums, int at, MemorySegment scores, long first) {
     float[] kept = logits[split];
+    int stride = stride(split);
+    for (int column = 0; column < group; column++) {
+      int from = column * stride;
+      for (int i = from; i < from + slots; i += Lanes.COUNT) {
+        FloatVector logit = FloatVector.fromArray(Lanes.F, kept, i);
+        // A masked score is 0 even where the largest logit is no number.
+        logit
+            .sub(most[at + column])
+            .blend(
+                Float.NEGATIVE_INFINITY, logit.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY))
+            .intoArray(kept, i);
+      }
+      Exp.exp(kept, from, from + slots);
+    }
     for (int slot = 0; slot < slots; slot += Lanes.COUNT) {
       FloatVector total = FloatVector.zero(Lanes.F);
       for (int column = 0; column < group; column++) {
-        FloatVector logit = FloatVector.fromArray(Lanes.F, kept, column * stride(split) + slot);
-        FloatVector p = Exp.exp(logit.sub(most[at + column])).div(sums[at + column]);
-        // A masked score is 0 even where the largest logit is no number.
-        total = total.add(p.blend(0, logit.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY)));
+        FloatVector e = FloatVector.fromArray(Lanes.F, kept, column * stride + slot);
+        FloatVector p = e.div(sums[at + column]);
+        total = total.add(p.blend(0, e.compare(VectorOperators.EQ, 0)));
       }
-      // The first column's logits of these slots have been read: scores take their place.
+      // What the first column has for these slots was read: scores take its place.
       total.mul(factor).intoArray(kept, slot);
     }
     MemorySegment.copy(

@@ -22,28 +22,38 @@ final class Exp {
 
   private Exp() {}
 
-  static FloatVector exp(FloatVector x) {
-    FloatVector bounded = x.max(LEAST);
-    FloatVector rounded =
-        bounded.fma(FloatVector.broadcast(Lanes.F, LOG2_E), FloatVector.broadcast(Lanes.F, ROUND));
-    FloatVector n = rounded.sub(ROUND);
-    FloatVector r = n.fma(FloatVector.broadcast(Lanes.F, -LN2_HIGH), bounded);
-    r = n.fma(FloatVector.broadcast(Lanes.F, -LN2_LOW), r);
-    // The Taylor series to the 7th power: |r| ≤ ln(2)/2 leaves 5e-9 of the rest.
-    FloatVector p =
-        r.fma(FloatVector.broadcast(Lanes.F, 1 / 5040f), FloatVector.broadcast(Lanes.F, 1 / 720f));
-    p = p.fma(r, FloatVector.broadcast(Lanes.F, 1 / 120f));
-    p = p.fma(r, FloatVector.broadcast(Lanes.F, 1 / 24f));
-    p = p.fma(r, FloatVector.broadcast(Lanes.F, 1 / 6f));
-    p = p.fma(r, FloatVector.broadcast(Lanes.F, 1 / 2f));
-    p = p.fma(r, FloatVector.broadcast(Lanes.F, 1f));
-    p = p.fma(r, FloatVector.broadcast(Lanes.F, 1f));
-    FloatVector power =
-        rounded
-            .reinterpretAsInts()
-            .lanewise(VectorOperators.LSHL, 23)
-            .add(Float.floatToRawIntBits(1))
-            .reinterpretAsFloats();
-    return p.mul(power).blend(0, x.compare(VectorOperators.LT, LEAST));
+  /**
+   * Replaces {@code a[from … to − 1]} by their exponentials, and what is behind them up to the next
+   * full vector by anything. Whole arrays, because a vector that is given to a method which the
+   * compiler does not inline becomes an object.
+   */
+  static void exp(float[] a, int from, int to) {
+    for (int i = from; i < to; i += Lanes.COUNT) {
+      FloatVector x = FloatVector.fromArray(Lanes.F, a, i);
+      FloatVector bounded = x.max(LEAST);
+      FloatVector rounded =
+          bounded.fma(
+              FloatVector.broadcast(Lanes.F, LOG2_E), FloatVector.broadcast(Lanes.F, ROUND));
+      FloatVector n = rounded.sub(ROUND);
+      FloatVector r = n.fma(FloatVector.broadcast(Lanes.F, -LN2_HIGH), bounded);
+      r = n.fma(FloatVector.broadcast(Lanes.F, -LN2_LOW), r);
+      // The Taylor series to the 7th power: |r| ≤ ln(2)/2 leaves 5e-9 of the rest.
+      FloatVector p =
+          r.fma(
+              FloatVector.broadcast(Lanes.F, 1 / 5040f), FloatVector.broadcast(Lanes.F, 1 / 720f));
+      p = p.fma(r, FloatVector.broadcast(Lanes.F, 1 / 120f));
+      p = p.fma(r, FloatVector.broadcast(Lanes.F, 1 / 24f));
+      p = p.fma(r, FloatVector.broadcast(Lanes.F, 1 / 6f));
+      p = p.fma(r, FloatVector.broadcast(Lanes.F, 1 / 2f));
+      p = p.fma(r, FloatVector.broadcast(Lanes.F, 1f));
+      p = p.fma(r, FloatVector.broadcast(Lanes.F, 1f));
+      FloatVector power =
+          rounded
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.LSHL, 23)
+              .add(Float.floatToRawIntBits(1))
+              .reinterpretAsFloats();
+      p.mul(power).blend(0, x.compare(VectorOperators.LT, LEAST)).intoArray(a, i);
+    }
   }
 }

@@ -26,6 +26,7 @@ final class LogitTile {
   private final int[] positions;
   private final float[] slopes;
   private final float[] logits = new float[COLUMNS * CHUNK];
+  private final float[] scratch = new float[CHUNK];
   private int columns;
   private int leastQuery;
   private int mostQuery;
@@ -50,7 +51,7 @@ final class LogitTile {
 
   /** Bytes of the scratch memory. */
   long bytes() {
-    int floats = query.length + queries.length + slopes.length + logits.length;
+    int floats = query.length + queries.length + slopes.length + logits.length + scratch.length;
     return (long) Float.BYTES * floats + (long) Integer.BYTES * positions.length + chunk.bytes();
   }
 
@@ -133,7 +134,7 @@ final class LogitTile {
         scaleKeys(at, slots, chunk.scales());
       }
       if (masking.softCap() != 0) {
-        cap(at, slots, masking.softCap());
+        SoftCap.apply(logits, at, at + slots, masking.softCap(), scratch);
       }
       if (masking.alibi()) {
         bend(at, slots, slopes[column + i], position);
@@ -165,12 +166,6 @@ final class LogitTile {
   private void scaleKeys(int at, int slots, float[] factors) {
     for (int i = 0; i < slots; i++) {
       logits[at + i] *= factors[i];
-    }
-  }
-
-  private void cap(int at, int slots, float cap) {
-    for (int i = at; i < at + slots; i += Lanes.COUNT) {
-      SoftCap.apply(FloatVector.fromArray(Lanes.F, logits, i), cap).intoArray(logits, i);
     }
   }
 

@@ -97,15 +97,19 @@ final class MergeStatesVector extends MergeStates {
       for (int at = lane; at < all; at += BLOCK) {
         most = most.max(FloatVector.fromArray(Lanes.F, logs, at));
       }
-      FloatVector total = FloatVector.zero(Lanes.F);
       for (int at = lane; at < all; at += BLOCK) {
         FloatVector log = FloatVector.fromArray(Lanes.F, logs, at);
         VectorMask<Float> empty = log.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY);
-        FloatVector share = Exp.exp(log.sub(most)).blend(0, empty);
-        share.intoArray(logs, at);
-        total = total.add(share);
+        log.sub(most).blend(Float.NEGATIVE_INFINITY, empty).intoArray(logs, at);
       }
       most.intoArray(sum, lane);
+    }
+    Exp.exp(logs, 0, all);
+    for (int lane = 0; lane < BLOCK; lane += Lanes.COUNT) {
+      FloatVector total = FloatVector.zero(Lanes.F);
+      for (int at = lane; at < all; at += BLOCK) {
+        total = total.add(FloatVector.fromArray(Lanes.F, logs, at));
+      }
       total.intoArray(sum, BLOCK + lane);
     }
   }

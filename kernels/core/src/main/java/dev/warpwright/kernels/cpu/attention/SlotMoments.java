@@ -20,6 +20,7 @@ final class SlotMoments {
   private final int group;
   private final float factor;
   private final float[] probabilities = new float[CHUNK];
+  private final float[] logs = new float[CHUNK];
   private final float[] sums = new float[CHUNK];
   private final float[] entropies = new float[CHUNK];
   private final float[] means;
@@ -35,7 +36,7 @@ final class SlotMoments {
 
   /** Bytes of the scratch memory. */
   long bytes() {
-    return (long) Float.BYTES * (3L * CHUNK + means.length + squares.length);
+    return (long) Float.BYTES * (4L * CHUNK + means.length + squares.length);
   }
 
   /** Forgets all rows. */
@@ -57,11 +58,16 @@ final class SlotMoments {
     for (int slot = 0; slot < CHUNK; slot += Lanes.COUNT) {
       FloatVector logit = FloatVector.fromArray(Lanes.F, logits, at + slot);
       VectorMask<Float> masked = logit.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY);
-      FloatVector log = logit.sub(lse).min(0).blend(0, masked);
-      FloatVector p = Exp.exp(log).blend(0, masked);
+      FloatVector log = logit.sub(lse).min(0);
+      log.blend(0, masked).intoArray(logs, slot);
+      log.blend(Float.NEGATIVE_INFINITY, masked).intoArray(probabilities, slot);
+    }
+    Exp.exp(probabilities, 0, CHUNK);
+    for (int slot = 0; slot < CHUNK; slot += Lanes.COUNT) {
+      FloatVector log = FloatVector.fromArray(Lanes.F, logs, slot);
+      FloatVector p = FloatVector.fromArray(Lanes.F, probabilities, slot);
       FloatVector.fromArray(Lanes.F, sums, slot).add(p).intoArray(sums, slot);
       FloatVector.fromArray(Lanes.F, entropies, slot).sub(p.mul(log)).intoArray(entropies, slot);
-      p.intoArray(probabilities, slot);
     }
     update(head, number);
   }
