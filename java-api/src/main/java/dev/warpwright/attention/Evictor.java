@@ -5,24 +5,16 @@ import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
-import dev.warpwright.kernels.attention.CompactKv;
-import dev.warpwright.kernels.attention.CompactKvSpec;
-import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.MergeSimilarKv;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.SelectTokens;
 import dev.warpwright.kernels.attention.SelectTokensSpec;
 import dev.warpwright.kernels.attention.SlotArray;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Carries out evictions: scores, chooses, and only when all that and the pages are certain moves
- * slots and changes tables.
- */
+/** Carries out evictions: scores and chooses slots, and has rows compacted when that is certain. */
 final class Evictor implements Resource {
   private final KernelDevice device;
   private final PagedKvCache cache;
@@ -32,8 +24,8 @@ final class Evictor implements Resource {
   private final int[] unlimited;
 
   private @Nullable SelectTokens select;
-  private @Nullable CompactKv compact;
   private final @Nullable Merger merger;
+  private final Compactor compactor;
 
   Evictor(KernelDevice device, PagedKvCache cache, HeadPages pages) {
     this.device = device;
@@ -42,12 +34,8 @@ final class Evictor implements Resource {
     unlimited = new int[cache.spec().layers()];
     Arrays.fill(unlimited, Integer.MAX_VALUE);
     SlotArray counts = cache.notes().counts();
+    compactor = new Compactor(device, cache, pages);
     merger = counts == null ? null : new Merger(device, cache, pages, counts);
-  }
-
-  private Heads heads() {
-    KvCacheSpec spec = cache.spec();
-    return new Heads(spec.layers(), spec.kvHeads(), spec.kvHeads(), spec.headDim());
   }
 
   Eviction evict(Sequence[] sequences, EvictionPolicy policy) {
@@ -97,7 +85,7 @@ final class Evictor implements Resource {
         plan.run(layer, scores[layer], kept[layer], left);
         lengths[layer] = left.toInts();
       }
-      eviction = apply(sequences, false, lengths, from, kept);
+      eviction = compactor.compact(sequences, false, lengths, from, kept);
     } catch (RuntimeException e) {
       // Merged tokens may still stand beside those that were merged into them.
       Arrays.stream(sequences).forEach(Sequence::spoil);
@@ -132,7 +120,7 @@ final class Evictor implements Resource {
         lengths[layer][i] = Math.min(length, budgets[i / spec.kvHeads()][layer]);
       }
     }
-    Eviction eviction = apply(sequences, policy.forgets(), lengths, from, kept);
+    Eviction eviction = compactor.compact(sequences, policy.forgets(), lengths, from, kept);
     for (int i = 0; i < sequences.length; i++) {
       if (budgets[i] != unlimited) {
         sequences[i].budgets(policy, budgets[i]);
@@ -227,7 +215,7 @@ final class Evictor implements Resource {
     long slots = (long) spec.headPages() * spec.pageSize();
     SelectTokensSpec needed =
         new SelectTokensSpec(
-            heads(),
+            spec.heads(),
             spec.pool(),
             sequences,
             (int) Math.min(Integer.MAX_VALUE, slots),
@@ -245,172 +233,12 @@ final class Evictor implements Resource {
     return plan;
   }
 
-  private CompactKv compact(int sequences) {
-    CompactKvSpec needed = new CompactKvSpec(heads(), cache.spec().pool(), sequences);
-    CompactKv plan = compact;
-    if (plan == null || !plan.spec().equals(needed)) {
-      if (plan != null) {
-        compact = null; // making the next one may fail
-        plan.close();
-      }
-      plan = device.attention().compactKv(needed, cache.pool());
-      compact = plan;
-    }
-    return plan;
-  }
-
-  /**
-   * One row after the eviction: its length, its pages with −1 for those to be taken, and how many
-   * of its first slots do not move.
-   */
-  private static final class Target {
-    private final Sequence sequence;
-    private final int row;
-    private final int length;
-    private final int[] pages;
-    private final int staying;
-    private final boolean forgotten;
-
-    Target(Sequence sequence, int row, int length, int[] pages, int staying, boolean forgotten) {
-      this.sequence = sequence;
-      this.row = row;
-      this.length = length;
-      this.pages = pages;
-      this.staying = staying;
-      this.forgotten = forgotten;
-    }
-  }
-
-  /**
-   * Brings rows to new lengths.
-   *
-   * @param forgets whether what was noted of rows that change is forgotten
-   * @param lengths by layer and row of it
-   */
-  private Eviction apply(
-      Sequence[] sequences, boolean forgets, int[][] lengths, PageTables from, Tensor[] kept) {
-    KvCacheSpec spec = cache.spec();
-    List<Target> targets = new ArrayList<>();
-    long fresh = 0;
-    for (int layer = 0; layer < spec.layers(); layer++) {
-      for (int i = 0; i < sequences.length; i++) {
-        for (int head = 0; head < spec.kvHeads(); head++) {
-          long at = from.slotStart(from.rowOf(layer, i, head));
-          int row = cache.row(layer, head);
-          int length = lengths[layer][i * spec.kvHeads() + head];
-          boolean forgotten = forgets && length < sequences[i].length(row);
-          Target target = target(sequences[i], row, length, kept[layer], at, forgotten);
-          targets.add(target);
-          for (int page : target.pages) {
-            fresh += page < 0 ? 1 : 0;
-          }
-        }
-      }
-    }
-    cache.requireFree(fresh);
-    int freeBefore = pages.count();
-    for (Target target : targets) {
-      for (int i = 0; i < target.pages.length; i++) {
-        target.pages[i] = target.pages[i] < 0 ? pages.take() : target.pages[i];
-      }
-    }
-    long slots = 0;
-    for (Target target : targets) {
-      slots += target.sequence.length(target.row) - target.length;
-    }
-    int moved = 0;
-    try {
-      CompactKv plan = compact(sequences.length);
-      plan.update(from, tablesAfter(sequences, targets));
-      for (; moved < spec.layers(); moved++) {
-        plan.run(moved, kept[moved]);
-      }
-    } finally {
-      // Should a layer fail: those before it have other contents already, it and the rest have not.
-      int committed = moved * sequences.length * spec.kvHeads();
-      targets.subList(0, committed).forEach(this::commit);
-      targets.subList(committed, targets.size()).forEach(this::giveBack);
-    }
-    for (Target target : targets) {
-      if (target.forgotten) {
-        cache.notes().forget(target.sequence, target.row);
-      }
-    }
-    return new Eviction(slots, pages.count() - freeBefore);
-  }
-
-  /**
-   * The row after the eviction. Pages before the first slot that moves stay, shared or not; later
-   * ones that others hold are replaced. Notes that are forgotten are written in all pages.
-   */
-  private Target target(
-      Sequence sequence, int row, int length, Tensor kept, long at, boolean forgotten) {
-    int pageSize = cache.spec().pageSize();
-    int staying = 0;
-    while (!forgotten && staying < length && kept.getInt(at + staying) == staying) {
-      staying++;
-    }
-    int[] newPages = new int[(length + pageSize - 1) / pageSize];
-    for (int index = 0; index < newPages.length; index++) {
-      int page = sequence.page(row, index);
-      boolean written = isWritten(index, length, staying);
-      newPages[index] = written && pages.holders(page) > 1 ? -1 : page;
-    }
-    return new Target(sequence, row, length, newPages, staying, forgotten);
-  }
-
-  /** Whether a page of a row of which {@code staying} slots do not move gets others. */
-  private boolean isWritten(int index, int length, int staying) {
-    return Math.min(length, (index + 1) * cache.spec().pageSize()) > staying;
-  }
-
-  private PageTables tablesAfter(Sequence[] sequences, List<Target> targets) {
-    KvCacheSpec spec = cache.spec();
-    PageTables to =
-        new PageTables(spec.layers(), spec.kvHeads(), spec.pageSize()).begin(sequences.length);
-    for (Sequence sequence : sequences) {
-      to.request(0, sequence.position());
-    }
-    for (Target target : targets) {
-      to.row(target.length, target.pages, 0, target.pages.length);
-    }
-    return to;
-  }
-
-  /** Gives back the pages that were taken for the row. */
-  private void giveBack(Target target) {
-    for (int i = 0; i < target.pages.length; i++) {
-      if (target.pages[i] != target.sequence.page(target.row, i)) {
-        pages.give(target.pages[i]);
-      }
-    }
-  }
-
-  /** Gives back the pages that the row had and has no more. */
-  private void commit(Target target) {
-    Sequence sequence = target.sequence;
-    for (int i = 0; i < sequence.pageCount(target.row); i++) {
-      int page = sequence.page(target.row, i);
-      if (i >= target.pages.length || target.pages[i] != page) {
-        pages.give(page);
-      }
-    }
-    for (int i = 0; i < target.pages.length; i++) {
-      if (isWritten(i, target.length, target.staying)) {
-        pages.wrote(target.pages[i]);
-      }
-    }
-    sequence.compact(target.row, target.length, target.pages);
-  }
-
   @Override
   public void close() {
     if (select != null) {
       select.close();
     }
-    if (compact != null) {
-      compact.close();
-    }
+    compactor.close();
     if (merger != null) {
       merger.close();
     }

@@ -2,6 +2,7 @@ package dev.warpwright.attention;
 
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 
 /**
@@ -84,6 +85,11 @@ public record KvCacheSpec(
   /** Sizes of the pool. */
   public KvPoolSpec pool() {
     return new KvPoolSpec(headPages, pageSize, headDim, dtype);
+  }
+
+  /** For kernels that know of no queries: as if each kv head had one query head. */
+  Heads heads() {
+    return new Heads(layers, kvHeads, kvHeads, headDim);
   }
 
   /** Refuses a cache whose pages these are not: all but their number must be as {@code other}. */

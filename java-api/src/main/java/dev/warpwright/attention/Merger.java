@@ -2,7 +2,6 @@ package dev.warpwright.attention;
 
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Resource;
-import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.MergeSimilarKv;
 import dev.warpwright.kernels.attention.MergeSimilarKvSpec;
 import dev.warpwright.kernels.attention.PageTables;
@@ -60,7 +59,7 @@ final class Merger implements Resource {
     KvCacheSpec spec = cache.spec();
     MergeSimilarKvSpec needed =
         new MergeSimilarKvSpec(
-            new Heads(spec.layers(), spec.kvHeads(), spec.kvHeads(), spec.headDim()),
+            spec.heads(),
             spec.pool(),
             sequences,
             policy.mergesFrom().orElseThrow(),

@@ -162,6 +162,25 @@ class ChunkReuseTest {
     assertEquals(200, cache.freePages());
   }
 
+  /** Two forks that go on with other chunks from within a page that they share. */
+  @Test
+  void forksTakeChunksOfTheirOwn() {
+    try (Chunk chunk = chunk(C, B);
+        Chunk other = chunk(B, C);
+        Sequence alone = cache.newSequence();
+        Sequence one = cache.newSequence()) {
+      read(alone, A);
+      placer.append(alone, chunk);
+      read(one, A);
+      try (Sequence fork = one.fork()) {
+        placer.append(one, chunk);
+        placer.append(fork, other);
+        assertArrayEquals(read(alone, 7), read(one, 7));
+      }
+    }
+    assertEquals(200, cache.freePages());
+  }
+
   @Test
   void exhaustionChangesNothing() {
     try (Chunk chunk = chunk(C, B);

@@ -35,7 +35,7 @@ record DecodedModule(
   private record Key(String name, String text) {}
 
   /** Texts that are remembered; their decoded forms also go when memory runs short. */
-  static final int MOST_KEPT = 64;
+  static final int MOST_KEPT = 128;
 
   /** The one used longest ago comes first. */
   private static final Map<Key, SoftReference<DecodedModule>> KEPT =
