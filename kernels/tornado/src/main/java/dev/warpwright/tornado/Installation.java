@@ -75,7 +75,7 @@ final class Installation {
     return names.isEmpty()
         ? none(
             "TornadoVM found no device: install a driver for one of its backends, such as OpenCL")
-        : new Installation(Probe.available(names, List.of()), devices);
+        : new Installation(Probe.available(names, SignalChaining.warnings(names)), devices);
   }
 
   /** The message at the bottom says what is wrong. */
