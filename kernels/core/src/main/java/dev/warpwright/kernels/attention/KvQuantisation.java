@@ -8,16 +8,19 @@ import dev.warpwright.kernels.FloatFormats;
  * magnitude is the largest code.
  *
  * <pre>
- *   scale = max |x| / 127 (I8) or / 448 (F8E4M3)
+ *   scale = min(max |x| / 127, 0x1.020406p121) (I8) or max |x| / 448 (F8E4M3)
  *   code  = x / scale, rounded to nearest even
  *   value = code · scale
  * </pre>
  *
- * <p>Each of the three is rounded once to F32. A vector of zeros has scale 0; one that holds NaN or
- * an infinity has scale NaN and codes 0, so that all of its values are NaN.
+ * <p>Each quotient and product is rounded once to F32. The bound is the largest scale whose product
+ * with 127 is finite: the quotient of the largest F32 numbers is rounded up beyond it. A vector of
+ * zeros has scale 0; one that holds NaN or an infinity has scale NaN and codes 0, so that all of
+ * its values are NaN.
  */
 public final class KvQuantisation {
   private static final float MOST_I8 = 127;
+  private static final float MOST_SCALE_I8 = 0x1.020406p121f;
 
   private KvQuantisation() {}
 
@@ -35,7 +38,9 @@ public final class KvQuantisation {
     if (!(most < Float.POSITIVE_INFINITY)) {
       return Float.NaN;
     }
-    return most / (dtype == DType.I8 ? MOST_I8 : FloatFormats.F8E4M3_MAX);
+    return dtype == DType.I8
+        ? Math.min(most / MOST_I8, MOST_SCALE_I8)
+        : most / FloatFormats.F8E4M3_MAX;
   }
 
   /** The code of an element. */

@@ -16,6 +16,7 @@ import dev.warpwright.kernels.attention.SlotArray;
 import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.Repeats;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -55,10 +56,12 @@ class QuantisedPoolTest {
     float scale = KvQuantisation.scale(dtype, least);
     assertEquals(
         0, KvQuantisation.value(dtype, KvQuantisation.code(dtype, least[0], scale), scale));
-    float[] most = {3e38f};
-    scale = KvQuantisation.scale(dtype, most);
-    byte code = KvQuantisation.code(dtype, most[0], scale);
-    assertEquals(most[0], KvQuantisation.value(dtype, code, scale), 1e33f);
+    // The largest of all: its code's value must not round to an infinity.
+    for (float most : new float[] {3e38f, -3e38f, Float.MAX_VALUE, -Float.MAX_VALUE}) {
+      scale = KvQuantisation.scale(dtype, new float[] {1, most});
+      byte code = KvQuantisation.code(dtype, most, scale);
+      assertEquals(most, KvQuantisation.value(dtype, code, scale), 1e33f);
+    }
   }
 
   /** What is stored lies within half a step of what was given. */
@@ -81,6 +84,25 @@ class QuantisedPoolTest {
         assertEquals(given, KvQuantisation.value(dtype, code, scale), step * 0.5001);
         assertEquals(code, pages[1].segment().get(ValueLayout.JAVA_BYTE, i));
       }
+    }
+  }
+
+  /** The largest numbers of all come back from an append as numbers, next to a weight of one. */
+  @ParameterizedTest
+  @CsvSource({"reference,I8", "cpu,I8", "reference,F8E4M3", "cpu,F8E4M3"})
+  void largestStayFinite(String provider, DType dtype) {
+    KvPoolSpec spec = new KvPoolSpec(2, 16, 8, dtype);
+    float[] largest = new float[8];
+    Arrays.fill(largest, -Float.MAX_VALUE);
+    Tensor v = Tensor.wrap(largest, 1, 1, 8);
+    Tensor zeros = Tensor.wrap(new float[8], 1, 1, 8);
+    try (Fixture f = new Fixture(provider, HEADS, spec, Rope.NONE)) {
+      f.append.update(f.tables(1, 1, 0));
+      f.append.run(0, zeros, v);
+      Tensor out = f.output(1);
+      f.decode.update(f.tables(1, 1, 0));
+      f.decode.run(0, zeros, out, null);
+      assertEquals(-Float.MAX_VALUE, out.getFloat(0), 1e33f);
     }
   }
 
