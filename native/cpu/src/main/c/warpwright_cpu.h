@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Changes with every change of a function or a layout; Java refuses any other number. */
-#define WW_ABI 3
+#define WW_ABI 4
 
 #define WW_EXPORT __attribute__((visibility("default")))
 
@@ -129,6 +129,24 @@ WW_EXPORT void ww_group_sparse_multiply_floats(
 /* Slots behind the last one whose pages may be given too: they are asked for ahead of the next call. */
 #define WW_SPLIT_AHEAD 128
 
+/* Element types. */
+enum { WW_F32, WW_F16, WW_BF16, WW_I8, WW_F8E4M3 };
+
+/* What is the same in all calls of a plan. */
+struct ww_decode {
+  int64_t type;
+  int64_t page_bytes;
+  int64_t page_size;
+  int64_t keys_at;
+  int64_t values_at;
+  int64_t row_bytes;
+  int64_t words; /* of 4 bytes, of a key */
+  int64_t head_dim;
+  int64_t padded_dim;
+  int64_t columns;
+  double soft_cap; /* 0 for none */
+};
+
 /*
  * Writes Σ exp(logit - most) value of each query head to `outs`, [columns, padded_dim], and the
  * largest logit `most` and Σ exp(logit - most) to `states`, [columns, 2]; zeros and -∞ where no
@@ -138,29 +156,31 @@ WW_EXPORT void ww_group_sparse_multiply_floats(
  * first      the first slot within that page, a multiple of 16
  * slots      number of slots
  * ahead      number of further slots that `table` covers
- * queries    [columns / 4][head_dim][4], scaled; columns are padded to a multiple of four
+ * queries    [columns / 4][words][4][elements of a word], scaled; columns are padded to a multiple
+ *            of four
+ * position   of the query, for slopes
+ * scales     [pages][page_size][2], factors of codes of keys and values, or null
+ * biases     [pages][page_size], added to logits after the cap, or null
+ * slopes     [columns, padded], times (position of the slot - position) is added, or null
+ * logits     [columns][stride], receives logits, -∞ where masked, in whole vectors of 16, or null
  */
-#define WW_PAGED_DECODE(name) \
-  WW_EXPORT void name( \
-      const uint8_t *pages, \
-      int64_t page_bytes, \
-      int64_t page_size, \
-      int64_t keys_at, \
-      int64_t values_at, \
-      int64_t row_bytes, \
-      const int32_t *table, \
-      int64_t first, \
-      int64_t slots, \
-      int64_t ahead, \
-      int64_t head_dim, \
-      int64_t padded_dim, \
-      int64_t columns, \
-      const float *queries, \
-      int64_t lower, \
-      int64_t upper, \
-      float *outs, \
-      float *states)
-WW_PAGED_DECODE(ww_paged_decode_f32);
-WW_PAGED_DECODE(ww_paged_decode_f16);
+WW_EXPORT void ww_paged_decode(
+    const struct ww_decode *plan,
+    const uint8_t *pages,
+    const int32_t *table,
+    int64_t first,
+    int64_t slots,
+    int64_t ahead,
+    const float *queries,
+    int64_t position,
+    int64_t lower,
+    int64_t upper,
+    const float *scales,
+    const float *biases,
+    const float *slopes,
+    float *outs,
+    float *states,
+    float *logits,
+    int64_t stride);
 
 #endif

@@ -30,7 +30,7 @@ public final class NativeLibrary {
       "META-INF/warpwright/native/linux-x86_64/libwarpwright_cpu.so";
 
   /** {@code WW_ABI} of {@code warpwright_cpu.h}. */
-  private static final int ABI = 3;
+  private static final int ABI = 4;
 
   /** What {@code ww_level} gives for AVX-512 with VNNI. */
   private static final int LEVEL = 2;

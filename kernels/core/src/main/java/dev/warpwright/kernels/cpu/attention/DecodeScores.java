@@ -18,6 +18,9 @@ final class DecodeScores {
   /** Logits of each split of a layer: {@code [group, stride]}. */
   private float[][] logits = new float[0][];
 
+  /** The same for C kernels: made once, so that a run makes none. */
+  private MemorySegment[] segments = new MemorySegment[0];
+
   /**
    * Scores of groups of {@code group} query heads, multiplied with {@code factor}; none are kept
    * when it is 0.
@@ -49,7 +52,18 @@ final class DecodeScores {
     int stride = (slots + SlotKernels.CHUNK - 1) / SlotKernels.CHUNK * SlotKernels.CHUNK;
     if (logits.length < splits || (splits > 0 && logits[0].length < group * stride)) {
       logits = new float[Math.max(splits, logits.length)][group * stride];
+      segments = Arrays.stream(logits).map(MemorySegment::ofArray).toArray(MemorySegment[]::new);
     }
+  }
+
+  /** Where the logits of a split are kept, {@code [group, stride]}; null where none are. */
+  MemorySegment logits(int split) {
+    return factor == 0 ? MemorySegment.NULL : segments[split];
+  }
+
+  /** Floats from a column of a split to the next. */
+  int stride(int split) {
+    return factor == 0 ? 0 : logits[split].length / group;
   }
 
   /** Keeps logits of one column of a split: {@code count} from {@code at} on of {@code from}. */
@@ -65,10 +79,6 @@ final class DecodeScores {
       int at = column * stride(split) + slot;
       Arrays.fill(logits[split], at, at + count, Float.NEGATIVE_INFINITY);
     }
-  }
-
-  private int stride(int split) {
-    return logits[split].length / group;
   }
 
   /**

@@ -1,19 +1,19 @@
 package dev.warpwright.kernels.cpu.attention;
 
-import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
-import dev.warpwright.kernels.attention.ScoreReduction;
+import dev.warpwright.kernels.attention.SlotArray;
 import dev.warpwright.kernels.cpu.HostDevice;
 import dev.warpwright.kernels.cpu.NativeLibrary;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One thread's scratch memory for attention in C: what {@link AttentionTile} does, for the query
- * heads of one token and the slots of one split. Which of the two does it depends on the plan's
- * options and the row's pages only.
+ * heads of one token and the slots of one split. Which of the two does it depends on the pool and
+ * the row's pages only.
  */
 final class NativeTile {
   /** Most slots of a call, {@code WW_SPLIT}. */
@@ -26,44 +26,41 @@ final class NativeTile {
 
   private final KvPoolVector pool;
   private final Masking masking;
-  private final boolean f16;
   private final int columns;
   private final float[] query;
   private final int[] table = new int[(SPLIT + AHEAD) / Lanes.BLOCK + 1];
   private final MemorySegment tableSegment = MemorySegment.ofArray(table);
+  private final MemorySegment plan;
   private final MemorySegment queries;
+  private final MemorySegment slopes;
   private final MemorySegment outs;
   private final MemorySegment states;
   private int position;
 
-  /** Scratch memory for {@code columns} query heads. */
-  NativeTile(KvPoolVector pool, Masking masking, int columns) {
+  /** Scratch memory for the query heads of a kv head. */
+  NativeTile(KvPoolVector pool, PagedDecodeSpec spec) {
     this.pool = pool;
-    this.masking = masking;
-    this.columns = columns;
-    f16 = pool.spec().dtype() == DType.F16;
+    masking = spec.masking();
+    columns = spec.heads().group();
+    plan = DecodeNative.plan(pool, spec);
     query = new float[pool.spec().headDim()];
     int padded = LogitTile.padded(columns);
     queries = NativeLibrary.allocate((long) padded * query.length * Float.BYTES);
+    slopes = NativeLibrary.allocate((long) padded * Float.BYTES);
     outs = NativeLibrary.allocate((long) padded * pool.layout().paddedDim() * Float.BYTES);
     states = NativeLibrary.allocate(2L * padded * Float.BYTES);
   }
 
-  /** Whether C kernels offer what {@code spec} asks for. */
-  static boolean isFor(HostDevice device, KvPoolVector pool, PagedDecodeSpec spec) {
-    DType dtype = pool.spec().dtype();
-    return device.nativeKernels()
-        && (dtype == DType.F32 || dtype == DType.F16)
-        && pool.layout().blocked()
-        && spec.scores() == ScoreReduction.NONE
-        && spec.masking().softCap() == 0
-        && !spec.masking().alibi()
-        && !spec.masking().slotBias();
+  /** Whether C kernels read the pages of {@code pool}. */
+  static boolean isFor(HostDevice device, KvPoolVector pool) {
+    return device.nativeKernels() && pool.layout().blocked();
   }
 
   /** Bytes of the scratch memory. */
   long bytes() {
-    return queries.byteSize()
+    return plan.byteSize()
+        + queries.byteSize()
+        + slopes.byteSize()
         + outs.byteSize()
         + states.byteSize()
         + (long) Integer.BYTES * table.length
@@ -78,10 +75,12 @@ final class NativeTile {
       RopeTable rotation,
       int token,
       int ofPosition,
-      float scale) {
+      float scale,
+      float slope) {
     Rows.copy(q, from, query);
     rotation.rotate(token, query);
     position = ofPosition;
+    slopes.setAtIndex(ValueLayout.JAVA_FLOAT, column, slope);
     // Elements of a word side by side, of four columns.
     int inWord = pool.layout().wordElements();
     long at = (long) column / COLUMNS * COLUMNS * query.length;
@@ -95,9 +94,19 @@ final class NativeTile {
    * Attends to the slots {@code from} (inclusive) to {@code to} (exclusive) of a row, a whole split
    * or the rest of the row.
    *
+   * @param bias numbers beside the slots that are added to logits; null for none
+   * @param scores keeps the logits
+   * @param split what the slots are to {@code scores}
    * @return false if C kernels do not take the row's pages; then nothing is done
    */
-  boolean attend(PageTables batch, int row, int from, int to) {
+  boolean attend(
+      PageTables batch,
+      int row,
+      int from,
+      int to,
+      @Nullable SlotArray bias,
+      DecodeScores scores,
+      int split) {
     int pageSize = batch.pageSize();
     int first = from / pageSize;
     int end = Math.min(batch.length(row), to + AHEAD);
@@ -109,19 +118,28 @@ final class NativeTile {
       }
     }
     DecodeNative.attend(
-        pool,
-        f16,
+        plan,
+        pool.pages(),
         tableSegment,
         from % pageSize,
         to - from,
         end - to,
-        columns,
         queries,
+        position,
         masking.window() < 0 ? Integer.MIN_VALUE : (long) position - masking.window(),
         masking.causal() ? position : Integer.MAX_VALUE - 1,
+        numbers(pool.scales()),
+        numbers(bias),
+        masking.alibi() ? slopes : MemorySegment.NULL,
         outs,
-        states);
+        states,
+        scores.logits(split),
+        scores.stride(split));
     return true;
+  }
+
+  private static MemorySegment numbers(@Nullable SlotArray array) {
+    return array == null ? MemorySegment.NULL : array.tensor().segment();
   }
 
   /** The largest logit of a column, −∞ when it saw nothing. */

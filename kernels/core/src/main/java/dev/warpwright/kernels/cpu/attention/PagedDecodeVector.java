@@ -73,9 +73,9 @@ final class PagedDecodeVector extends PagedDecode {
       tiles[i] = new AttentionTile((KvPoolVector) pool, spec.masking(), group);
     }
     KvPoolVector pages = (KvPoolVector) pool;
-    natives = new NativeTile[NativeTile.isFor(device, pages, spec) ? workers.threads() : 0];
+    natives = new NativeTile[NativeTile.isFor(device, pages) ? workers.threads() : 0];
     for (int i = 0; i < natives.length; i++) {
-      natives[i] = new NativeTile(pages, spec.masking(), group);
+      natives[i] = new NativeTile(pages, spec);
     }
     sums = new float[workers.threads()][paddedDim];
     workspaceIs(bytes());
@@ -198,9 +198,10 @@ final class PagedDecodeVector extends PagedDecode {
           rotation,
           request,
           batch.firstPosition(request),
-          spec().scale());
+          spec().scale(),
+          Biases.slope(bias, kvHead * group + column));
     }
-    if (!tile.attend(batch, row, from, to)) {
+    if (!tile.attend(batch, row, from, to, bias.slotBias(), scores, chunk)) {
       return false;
     }
     tile.copyOuts(outs[chunk]);
