@@ -1,7 +1,7 @@
 // The smallest and largest value of each element over the keys of a page, exactly: -0 is less than
 // +0, and NaN makes NaN. A thread has four elements of all keys of a page.
 
-#include "attention/pages.cuh"
+#include "attention/scales.cuh"
 
 namespace {
 
@@ -19,8 +19,8 @@ __device__ int ordered(float x) {
 __device__ float from_ordered(int x) { return __int_as_float(x ^ (x >> 31 & 0x7fffffff)); }
 
 template <typename T>
-__device__ void page_bounds(const Pool<T> &pool, const PageTable &table, const Look *looks,
-                            int count, float *bounds) {
+__device__ void page_bounds(const Pool<T> &pool, const float *scales, const PageTable &table,
+                            const Look *looks, int count, float *bounds) {
   int number = blockIdx.x * blockDim.y + threadIdx.y;
   int dim = 4 * threadIdx.x;
   if (number >= count) {
@@ -34,7 +34,8 @@ __device__ void page_bounds(const Pool<T> &pool, const PageTable &table, const L
   }
   int slots = pool.paging.slots;
   int filled = min(slots, row.length - look.index * slots);
-  const T *key = pool.keys + (long long)page * slots * pool.headDim + dim;
+  long long first = (long long)page * slots;
+  const T *key = pool.keys + first * pool.headDim + dim;
   int least[4];
   int most[4];
   bool wild[4];
@@ -47,9 +48,10 @@ __device__ void page_bounds(const Pool<T> &pool, const PageTable &table, const L
 #pragma unroll 4
   for (int slot = 0; slot < filled; slot++) {
     Elements<T, 4> four = *reinterpret_cast<const Elements<T, 4> *>(key + slot * pool.headDim);
+    float scale = scale_at<T>(scales, first + slot, 0);
 #pragma unroll
     for (int j = 0; j < 4; j++) {
-      float value = widen(four.value[j]);
+      float value = widen(four.value[j]) * scale;
       wild[j] |= isnan(value);
       least[j] = min(least[j], ordered(value));
       most[j] = max(most[j], ordered(value));
@@ -72,12 +74,15 @@ __device__ void page_bounds(const Pool<T> &pool, const PageTable &table, const L
 #define PAGE_BOUNDS(NAME, TYPE)                                                                    \
   extern "C" __global__ void __launch_bounds__(128)                                                \
       NAME(TYPE *keys, TYPE *values, int *positions, int headDim, int headPages, int pageSize,     \
-           unsigned pageFactor, int pageShift, const int *lengths, const int *starts,              \
-           const int *pages, const Look *looks, int count, float *bounds) {                        \
+           unsigned pageFactor, int pageShift, const float *scales, const int *lengths,            \
+           const int *starts, const int *pages, const Look *looks, int count, float *bounds) {     \
     page_bounds<TYPE>(                                                                             \
-        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}},          \
+        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}}, scales,  \
         {lengths, starts, pages}, looks, count, bounds);                                           \
   }
 
 PAGE_BOUNDS(page_bounds_f32, float)
 PAGE_BOUNDS(page_bounds_f16, __half)
+PAGE_BOUNDS(page_bounds_bf16, __nv_bfloat16)
+PAGE_BOUNDS(page_bounds_i8, I8)
+PAGE_BOUNDS(page_bounds_f8e4m3, F8)

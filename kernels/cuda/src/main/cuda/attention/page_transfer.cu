@@ -55,5 +55,6 @@ __device__ void page_transfer(V *pool, V *buffer, const int *pages, long long wo
 
 PAGE_TRANSFER(page_transfer_16, uint4)
 PAGE_TRANSFER(page_transfer_4, unsigned)
-// For halves in a buffer that starts anywhere.
+// For halves and bytes in a buffer that starts anywhere.
 PAGE_TRANSFER(page_transfer_2, unsigned short)
+PAGE_TRANSFER(page_transfer_1, unsigned char)

@@ -4,6 +4,7 @@
 // equal to it as still fit, in their order. Keys of the first slots stay in shared memory.
 
 #include "attention/pages.cuh"
+#include "attention/score_key.cuh"
 #include "common/guard.cuh"
 
 namespace {
@@ -12,15 +13,6 @@ constexpr int THREADS = 512;
 constexpr int WARPS = THREADS / 32;
 constexpr int DIGITS = 256;
 constexpr unsigned PROTECTED = 0xffffffffu; // above the keys of all floats
-
-// NaN has the lowest key, and -0 that of +0.
-__device__ unsigned key_of(float score) {
-  if (isnan(score)) {
-    return 0;
-  }
-  int bits = __float_as_int(score + 0.f);
-  return bits ^ (bits >> 31 | 0x80000000);
-}
 
 // The keys of a row.
 struct Keys {
@@ -36,7 +28,7 @@ struct Keys {
   __device__ unsigned compute(int slot) const {
     long long at = row.at(paging, slot);
     int position = at < 0 ? INT_MAX : positions[at];
-    return position < prefix || position >= recents ? PROTECTED : key_of(scores[slot]);
+    return position < prefix || position >= recents ? PROTECTED : score_key(scores[slot]);
   }
   __device__ unsigned operator[](int slot) const {
     return slot < cached ? cache[slot] : compute(slot);

@@ -16,6 +16,8 @@ import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.Masking;
+import dev.warpwright.kernels.attention.MergeSimilarKv;
+import dev.warpwright.kernels.attention.MergeSimilarKvSpec;
 import dev.warpwright.kernels.attention.MergeStates;
 import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PageBounds;
@@ -64,12 +66,7 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
       case PagedPrefillSpec prefill ->
           offers(prefill.masking(), prefill.pool(), prefill.maxLength());
       case WindowScoresSpec window -> offers(window.masking(), window.pool(), window.maxLength());
-      case ScoreAccumulateSpec accumulate -> offers(accumulate.pool());
-      case SelectTokensSpec select -> offers(select.pool(), select.maxLength());
-      case CompactKvSpec compact -> offers(compact.pool());
-      case PageTransferSpec transfer -> offers(transfer.pool());
-      case RerotateKeysSpec rerotate -> offers(rerotate.pool());
-      case PageBoundsSpec bounds -> offers(bounds.pool());
+      case SelectTokensSpec select -> offers(select.maxLength());
       case ScorePagesSpec score -> offers(score);
       default -> Support.yes();
     };
@@ -84,13 +81,18 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   private static Support offers(ScorePagesSpec score) {
     return ScorePagesCuda.sharedBytes(score.heads()) > MOST_QUERY_BYTES
         ? Support.no("groups whose queries take more than " + MOST_QUERY_BYTES + " bytes")
-        : offers(score.pool());
+        : Support.yes();
   }
 
   private static Support offers(KvPoolSpec pool, int maxLength) {
+    Support length = offers(maxLength);
+    return length.supported() ? offers(pool) : length;
+  }
+
+  private static Support offers(int maxLength) {
     return maxLength > MOST_SLOTS
         ? Support.no("rows of more than " + MOST_SLOTS + " slots")
-        : offers(pool);
+        : Support.yes();
   }
 
   private static Support offers(KvPoolSpec pool) {
@@ -180,6 +182,12 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   public ScorePages scorePages(ScorePagesSpec spec, KvPool pool) {
     require(spec);
     return new ScorePagesCuda(device(), spec, pool);
+  }
+
+  @Override
+  public MergeSimilarKv mergeSimilarKv(MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
+    require(spec);
+    return new MergeSimilarKvCuda(device(), spec, pool, logCounts);
   }
 
   @Override

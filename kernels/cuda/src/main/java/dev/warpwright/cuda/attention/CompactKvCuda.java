@@ -20,11 +20,11 @@ import dev.warpwright.kernels.attention.SlotArray;
 final class CompactKvCuda extends CompactKv {
   private static final int THREADS = 128;
 
-  /** Bytes that a thread moves at once. */
+  /** Bytes of keys and values that a thread moves at once, where they are a multiple of it. */
   private static final int WIDE = 16;
 
-  /** Columns of a block: few, so that a row has several blocks, but whole sectors. */
-  private static final int COLUMNS = 4;
+  /** Most bytes of the columns of a block: few, so that a row has several blocks. */
+  private static final int COLUMNS = 64;
 
   private final CudaKernelDevice device;
   private final KvPoolCuda pages;
@@ -67,11 +67,15 @@ final class CompactKvCuda extends CompactKv {
 
   @Override
   protected void execute(PageTables from, PageTables to, int layer, Tensor kept) {
-    int width = spec().pool().headDim() * spec().pool().dtype().bytes() / WIDE;
+    int bytes = spec().pool().headDim() * spec().pool().dtype().bytes();
+    int word = bytes % WIDE == 0 ? WIDE : Integer.BYTES;
+    CudaFunction vectors = word == WIDE ? wide : numbers;
     try (CudaRun run = device.begin()) {
       long slots = run.input(kept);
       boolean unseen = !kept.isHost();
-      move(run, wide, pages.keys(), pages.values(), width, COLUMNS, to, layer, slots, unseen);
+      long keys = pages.keys();
+      int columns = COLUMNS / word;
+      move(run, vectors, keys, pages.values(), bytes / word, columns, to, layer, slots, unseen);
       long positions = pages.positions();
       move(run, numbers, positions, positions, 1, 1, to, layer, slots, unseen);
       for (int i = 0; i < pages.arrayCount(); i++) {

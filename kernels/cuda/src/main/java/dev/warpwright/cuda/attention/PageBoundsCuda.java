@@ -72,6 +72,7 @@ final class PageBoundsCuda extends PageBounds {
       long to = run.inOut(bounds);
       KernelArguments arguments = run.arguments();
       pages.addTo(arguments);
+      arguments.add(pages.scaleAddress());
       tables.addTo(arguments, layer);
       arguments.add(tables.address(looks[layer])).add(count).add(to);
       int threads = heads().headDim() / QUAD;

@@ -21,6 +21,9 @@ import dev.warpwright.kernels.attention.SlotArray;
 final class PageTransferCuda extends PageTransfer {
   private static final int THREADS = 128;
 
+  /** Bytes that a thread copies at once: the most that the places of pages allow. */
+  private static final int[] WORDS = {16, 4, 2, 1};
+
   /** Words of a thread in a round. */
   private static final int UNROLL = 4;
 
@@ -30,19 +33,19 @@ final class PageTransferCuda extends PageTransfer {
   private final CudaKernelDevice device;
   private final KvPoolCuda pages;
 
-  /** By bytes of a word: 16, 4 and 2. */
-  private final CudaFunction wide;
+  /** By words. */
+  private final CudaFunction[] kernels;
 
-  private final CudaFunction single;
-  private final CudaFunction half;
   private final int pagesAtOnce;
 
   PageTransferCuda(CudaKernelDevice device, PageTransferSpec spec, KvPool pool) {
     this.device = device;
     pages = (KvPoolCuda) pool;
-    wide = device.function("attention/page_transfer", "page_transfer_16");
-    single = device.function("attention/page_transfer", "page_transfer_4");
-    half = device.function("attention/page_transfer", "page_transfer_2");
+    CudaFunction[] byWord = new CudaFunction[WORDS.length];
+    for (int i = 0; i < WORDS.length; i++) {
+      byWord[i] = device.function("attention/page_transfer", "page_transfer_" + WORDS[i]);
+    }
+    kernels = byWord;
     int atOnce = Math.clamp(STAGED / (2 * vectorBytes(spec.pool())), 1, spec.maxPages());
     device.reserve(staged(pool, atOnce));
     pagesAtOnce = atOnce;
@@ -94,8 +97,11 @@ final class PageTransferCuda extends PageTransfer {
     long address = intoPool ? run.input(part) : run.output(part);
     int count = Math.toIntExact(part.size(0));
     long bytes = part.bytes() / count;
-    int word = (bytes | address) % 16 == 0 ? 16 : (bytes | address) % 4 == 0 ? 4 : 2;
-    long words = bytes / word;
+    int form = 0;
+    while ((bytes | address) % WORDS[form] != 0) {
+      form++;
+    }
+    long words = bytes / WORDS[form];
     run.arguments()
         .add(ofPool)
         .add(address)
@@ -106,7 +112,7 @@ final class PageTransferCuda extends PageTransfer {
     run.guard(spec().kernel(), unseen);
     int parts = Math.toIntExact(Math.ceilDiv(words, (long) UNROLL * THREADS));
     run.launch(
-        word == 16 ? wide : word == 4 ? single : half,
+        kernels[form],
         new LaunchGrid(count, Math.min(parts, 64), 1, THREADS, 1, 1, 0));
   }
 

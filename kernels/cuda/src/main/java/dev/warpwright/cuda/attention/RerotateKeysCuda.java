@@ -50,6 +50,7 @@ final class RerotateKeysCuda extends RerotateKeys {
       long wanted = run.input(positions);
       KernelArguments arguments = run.arguments();
       pages.addTo(arguments);
+      arguments.add(pages.scaleAddress());
       tables.addTo(arguments, layer);
       arguments.add(tables.address(chunks.first(layer)));
       rotation.addFrequenciesTo(arguments);
