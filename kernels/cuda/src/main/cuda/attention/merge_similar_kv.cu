@@ -241,34 +241,60 @@ template <typename T> struct Merge {
     }
   }
 
+  // A lane's place of 32 slots of a set that ends before to.
+  __device__ long long place(int base, int to) const {
+    return row.at(pool.paging, min(base + lane, to - 1));
+  }
+
+  // A lane's squared distance of 32 slots of a set from its pivot, all of which are added to sum.
+  __device__ double spread(const Part &pivot, int from, int base, int to, double *sum) const {
+    long long places = place(base, to);
+    double own = 0;
+    for (int slot = base; slot < min(base + 32, to); slot++) {
+      Part key = first_read(__shfl_sync(WARP, places, slot - base), slot - from);
+      double squared = distance(pivot, key);
+      own = lane == slot - base ? squared : own;
+      *sum += squared;
+    }
+    return own;
+  }
+
   __device__ void run(int from, int to, int pivot) {
-    long long place = row.at(pool.paging, pivot);
-    Part pivotKey = read(pool.keys, place, 0);
+    long long target = row.at(pool.paging, pivot);
+    Part pivotKey = read(pool.keys, target, 0);
     double variance = 0;
-    for (int slot = from; slot < to; slot++) {
-      variance += distance(pivotKey, first_read(row.at(pool.paging, slot), slot - from));
+    double squared = 0;
+    for (int base = from; base < to; base += 32) {
+      squared = spread(pivotKey, from, base, to, &variance);
     }
     variance /= to - from;
+    double decay = -1 / (2 * variance);
     Sums keys = {};
     Sums values = {};
     double total = 0;
     double tokens = 0;
-    for (int slot = from; slot < to; slot++) {
-      long long at = row.at(pool.paging, slot);
-      Part key = second_read(at, slot - from);
-      double count = rint(exp((double)logCounts[at]));
-      double spread = distance(pivotKey, key);
-      double weight = variance == 0 ? count : count * exp(-spread / (2 * variance));
-      keys.add(weight, key);
-      values.add(weight, read(pool.values, at, 1));
-      total += weight;
-      tokens += count;
+    for (int base = from; base < to; base += 32) {
+      if (to - from > 32) {
+        double again = 0;
+        squared = spread(pivotKey, from, base, to, &again);
+      }
+      long long places = place(base, to);
+      double counts = rint(exp((double)logCounts[places]));
+      double weights = variance == 0 ? counts : counts * exp(decay * squared);
+      for (int slot = base; slot < min(base + 32, to); slot++) {
+        long long at = __shfl_sync(WARP, places, slot - base);
+        double weight = __shfl_sync(WARP, weights, slot - base);
+        keys.add(weight, second_read(at, slot - from));
+        values.add(weight, read(pool.values, at, 1));
+        total += weight;
+        tokens += __shfl_sync(WARP, counts, slot - base);
+      }
     }
     __syncwarp();
-    write(keys, total, pool.keys, place, 0);
-    write(values, total, pool.values, place, 1);
+    write(keys, total, pool.keys, target, 0);
+    write(values, total, pool.values, target, 1);
     if (lane == 0) {
-      logCounts[place] = (float)log(tokens);
+      logCounts[target] = (float)log(tokens);
     }
   }
 };
@@ -293,6 +319,8 @@ __device__ void merge_sets(Merge<T> merge, const PageTable &table, const Chunk *
     sets += __shfl_xor_sync(WARP, sets, lanes);
   }
   unsigned starts = starts_among(links[word], 32 * word, length);
+  int pivotOfLane = 0;
+  int here = 0; // sets that were merged
   for (; starts != 0; starts &= starts - 1) {
     int from = 32 * word + __ffs(starts) - 1;
     int to = end_of_set(links, from, length);
@@ -301,11 +329,13 @@ __device__ void merge_sets(Merge<T> merge, const PageTable &table, const Chunk *
       pivot = pivot_of(scores, from, to);
       merge.run(from, to, pivot);
     }
-    if (merge.lane == 0) {
-      kept[sets] = pivot;
-    }
-    sets++;
+    pivotOfLane = merge.lane == here ? pivot : pivotOfLane;
+    here++;
   }
+  if (merge.lane < here) {
+    kept[sets + merge.lane] = pivotOfLane;
+  }
+  sets += here;
   if (word == max(length - 1, 0) / 32) {
     for (int i = sets + merge.lane; i < length; i += 32) {
       kept[i] = -1;

@@ -34,16 +34,17 @@ __device__ void rerotate_keys(const Pool<T> &pool, float *scales, const PageTabl
   Row row = table.row(chunk.row);
   int begin = chunk.index * pool.paging.slots;
   int end = min(row.length - begin, pool.paging.slots) + begin;
+  int page = row.pages[chunk.index];
+  long long first = slotStarts[chunk.row];
   int turn = 0;
   float cosines[PAIRS];
   float sines[PAIRS];
   for (int slot = begin + threadIdx.x / 32; slot < end; slot += WARPS) {
-    long long at = row.at(pool.paging, slot);
-    long long number = slotStarts[chunk.row] + slot;
-    int position = positions[number];
+    long long at = pool.paging.at(page, slot);
+    int position = positions[first + slot];
     if (position < 0 || position == INT_MAX) {
       if (lane == 0) {
-        complain(complaint, kernel, 0, number, position);
+        complain(complaint, kernel, 0, first + slot, position);
       }
       continue;
     }

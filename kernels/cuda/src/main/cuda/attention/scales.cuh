@@ -1,6 +1,7 @@
 // Vectors of any element type, each with a scale: 1 where elements stand for themselves.
 #pragma once
 
+#include "attention/elements.cuh"
 #include "attention/pages.cuh"
 
 // A scale of those of the key and of the value of each slot.
@@ -26,7 +27,7 @@ template <typename T> __device__ float scale_of_warp(unsigned most) {
 // Rounds an element of a vector with this scale.
 template <typename T> __device__ void round_to(float x, float scale, T *to) {
   if constexpr (CODED<T>) {
-    narrow(x, scale, to);
+    to->bits = code_of<T>(x, scale);
   } else {
     narrow(x, to);
   }

@@ -4,10 +4,8 @@ import dev.warpwright.cuda.CudaFamily;
 import dev.warpwright.cuda.CudaKernelDevice;
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.DType;
-import dev.warpwright.kernels.KernelId;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Support;
-import dev.warpwright.kernels.UnsupportedKernelException;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.AttentionKernels;
@@ -66,7 +64,7 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
       case PagedPrefillSpec prefill ->
           offers(prefill.masking(), prefill.pool(), prefill.maxLength());
       case WindowScoresSpec window -> offers(window.masking(), window.pool(), window.maxLength());
-      case SelectTokensSpec select -> offers(select.maxLength());
+      case SelectTokensSpec select -> holds(select.maxLength());
       case ScorePagesSpec score -> offers(score);
       default -> Support.yes();
     };
@@ -85,11 +83,11 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   }
 
   private static Support offers(KvPoolSpec pool, int maxLength) {
-    Support length = offers(maxLength);
-    return length.supported() ? offers(pool) : length;
+    Support support = holds(maxLength);
+    return support.supported() ? offers(pool) : support;
   }
 
-  private static Support offers(int maxLength) {
+  private static Support holds(int maxLength) {
     return maxLength > MOST_SLOTS
         ? Support.no("rows of more than " + MOST_SLOTS + " slots")
         : Support.yes();
@@ -105,10 +103,6 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   public KvPool pool(KvPoolSpec spec) {
     Checks.notNull("spec", spec);
     device().requireOpen();
-    Support support = offers(spec);
-    if (!support.supported()) {
-      throw new UnsupportedKernelException(device().place(), KernelId.APPEND_KV, support.reason());
-    }
     return new KvPoolCuda(device(), spec);
   }
 

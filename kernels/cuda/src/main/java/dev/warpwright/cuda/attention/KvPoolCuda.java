@@ -1,6 +1,7 @@
 package dev.warpwright.cuda.attention;
 
 import dev.warpwright.cuda.CudaKernelDevice;
+import dev.warpwright.cuda.CudaRun;
 import dev.warpwright.cuda.Resources;
 import dev.warpwright.cuda.runtime.DeviceBuffer;
 import dev.warpwright.cuda.runtime.KernelArguments;
@@ -9,12 +10,14 @@ import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.SlotArray;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * A pool in canonical form on the device: keys and values {@code [headPages, pageSize, headDim]},
- * so that a key is one contiguous run and pages of one size need no conversion.
+ * so that a key is one contiguous run and pages of one size need no conversion. The scales of codes
+ * are the array that the contract names.
  */
 final class KvPoolCuda extends KvPool {
   private static final String HOLDER = "KV pool";
@@ -42,6 +45,18 @@ final class KvPoolCuda extends KvPool {
     super(device, spec, spec.bytes() + positions);
     this.device = device;
     this.memory = parts;
+    try {
+      attachScales();
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Device address of the scales of keys and values, pairs of F32; 0 where there are none. */
+  long scaleAddress() {
+    SlotArray scales = scales();
+    return scales == null ? 0 : CudaRun.address(scales.tensor());
   }
 
   /** Adds keys, values and positions, and their sizes. */
@@ -136,6 +151,7 @@ final class KvPoolCuda extends KvPool {
 
   @Override
   protected void release() {
+    closeScales();
     Resources.close(memory.toArray(DeviceBuffer[]::new));
   }
 }

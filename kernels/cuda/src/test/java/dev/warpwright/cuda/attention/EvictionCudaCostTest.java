@@ -12,6 +12,7 @@ import dev.warpwright.kernels.attention.CompactKv;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.KvQuantisation;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.ScoreAccumulate;
 import dev.warpwright.kernels.attention.ScoreAccumulateSpec;
@@ -93,8 +94,9 @@ class EvictionCudaCostTest {
 
   /** What moves is read and written once; what stays is not touched. */
   @ParameterizedTest
-  @CsvSource({"0", "900"})
-  void compactMovesOnce(int staying, SoftGpu gpu) {
+  @CsvSource({"0, F16, ''", "900, F16, most slots stay", "0, I8, ''"})
+  void compactMovesOnce(int staying, DType dtype, String situation, SoftGpu gpu) {
+    CaseCache cache = cache(HEADS, dtype, 16, List.of(SLOTS), List.of(1));
     int count = SLOTS / 2;
     int moved = count - staying;
     int[] slots = new int[2 * SLOTS];
@@ -120,10 +122,12 @@ class EvictionCudaCostTest {
       device.copy(Tensor.wrap(slots, slots.length), kept.tensor());
       plan.update(from, to);
       CostCard cost = CostCard.of(gpu, device, () -> plan.run(0, kept.tensor()));
-      long slot = 2L * HEADS.headDim() * DType.F16.bytes() + (1L + array.width()) * Integer.BYTES;
+      int scales = KvQuantisation.applies(dtype) ? 2 : 0;
+      long slot =
+          2L * HEADS.headDim() * dtype.bytes() + (1L + array.width() + scales) * Integer.BYTES;
       cost.assertCosts(
           "compact_kv",
-          staying == 0 ? "" : "most slots stay",
+          situation,
           2 * (2 * moved * slot + count * (long) Integer.BYTES) + 2 * tableBytes());
     }
   }

@@ -47,7 +47,7 @@ class MergeSimilarKvCudaCostTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, nothing is similar", "4, ''"})
+  @CsvSource({"1, nothing is similar", "4, sets of 4"})
   void keysAreReadToFindSetsAndToMerge(int set, String situation, SoftGpu gpu) {
     try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
         KernelDevice device = ContractTest.open("cuda", 1);
@@ -62,7 +62,7 @@ class MergeSimilarKvCudaCostTest {
                 .mergeSimilarKv(
                     new MergeSimilarKvSpec(HEADS, cache.spec(), 1, 0.5, 0, 0), pool, counts)) {
       fill(pool, set);
-      device.zero(scores.tensor());
+      device.copy(Tensor.wrap(new float[SLOTS], SLOTS), scores.tensor());
       plan.update(cache.tables());
       CostCard cost =
           CostCard.of(

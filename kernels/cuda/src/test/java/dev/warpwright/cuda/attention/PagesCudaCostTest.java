@@ -12,6 +12,7 @@ import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.KvQuantisation;
 import dev.warpwright.kernels.attention.PageBounds;
 import dev.warpwright.kernels.attention.PageBoundsSpec;
 import dev.warpwright.kernels.attention.PageBoundsSpec.Scope;
@@ -32,6 +33,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What the kernels read and write that copy, turn and judge pages. */
@@ -40,20 +42,37 @@ class PagesCudaCostTest {
   private static final int SLOTS = 640;
   private static final int PAGES = SLOTS / 16;
   private static final Heads HEADS = new Heads(1, 4, 1, 128);
-  private static final long KEY = 128L * DType.F16.bytes();
   private static final long TABLE = (PAGES + 2L) * Integer.BYTES;
 
-  private final CaseCache cache = cache(HEADS, DType.F16, 16, List.of(SLOTS), List.of(1));
+  private static CaseCache cacheOf(DType dtype) {
+    return cache(HEADS, dtype, 16, List.of(SLOTS), List.of(1));
+  }
+
+  private static String situation(DType dtype) {
+    return KvQuantisation.applies(dtype) ? "codes of one byte" : "";
+  }
+
+  /** Bytes of a key. */
+  private static long key(DType dtype) {
+    return (long) HEADS.headDim() * dtype.bytes();
+  }
+
+  /** Bytes of both scales of a slot. */
+  private static long scales(DType dtype) {
+    return KvQuantisation.applies(dtype) ? 2 * Float.BYTES : 0;
+  }
 
   @ParameterizedTest
-  @EnumSource
-  void pagesAreCopiedOnce(Direction direction, SoftGpu gpu) {
+  @CsvSource({"GATHER, F16", "SCATTER, F16", "GATHER, I8", "SCATTER, I8"})
+  void pagesAreCopiedOnce(Direction direction, DType dtype, SoftGpu gpu) {
+    CaseCache cache = cacheOf(dtype);
     try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
         KernelDevice device = ContractTest.open("cuda", 1);
         KvPool pool = cache.load(device, memory);
-        DeviceTensor keys = device.allocate(DType.F16, PAGES, 16, 128);
-        DeviceTensor values = device.allocate(DType.F16, PAGES, 16, 128);
+        DeviceTensor keys = device.allocate(dtype, PAGES, 16, 128);
+        DeviceTensor values = device.allocate(dtype, PAGES, 16, 128);
         DeviceTensor positions = device.allocate(DType.I32, PAGES, 16);
+        DeviceTensor scales = device.allocate(DType.F32, PAGES, 16, 2);
         DeviceTensor named = device.allocate(DType.I32, PAGES);
         PageTransfer plan =
             device
@@ -61,17 +80,23 @@ class PagesCudaCostTest {
                 .pageTransfer(new PageTransferSpec(cache.spec(), PAGES, direction), pool)) {
       device.copy(Tensor.wrap(IntStream.range(0, PAGES).toArray(), PAGES), named.tensor());
       PageBuffer buffer =
-          new PageBuffer(keys.tensor(), values.tensor(), positions.tensor(), List.of());
+          new PageBuffer(
+              keys.tensor(),
+              values.tensor(),
+              positions.tensor(),
+              pool.scales() == null ? List.of() : List.of(scales.tensor()));
       CostCard cost = CostCard.of(gpu, device, () -> plan.run(named.tensor(), buffer));
       cost.assertCosts(
           direction == Direction.GATHER ? "gather_pages" : "scatter_pages",
-          "",
-          2 * SLOTS * (2 * KEY + Integer.BYTES) + named.tensor().bytes());
+          situation(dtype),
+          2 * SLOTS * (2 * key(dtype) + scales(dtype) + Integer.BYTES) + named.tensor().bytes());
     }
   }
 
-  @Test
-  void keysAreTurnedOnce(SoftGpu gpu) {
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "I8"})
+  void keysAreTurnedOnce(DType dtype, SoftGpu gpu) {
+    CaseCache cache = cacheOf(dtype);
     try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
         KernelDevice device = ContractTest.open("cuda", 1);
         KvPool pool = cache.load(device, memory);
@@ -85,12 +110,18 @@ class PagesCudaCostTest {
       plan.update(cache.tables());
       CostCard cost = CostCard.of(gpu, device, () -> plan.run(0, positions.tensor()));
       cost.assertCosts(
-          "rerotate_keys", "", SLOTS * (2 * KEY + 3L * Integer.BYTES) + TABLE + 64 * Double.BYTES);
+          "rerotate_keys",
+          situation(dtype),
+          SLOTS * (2 * (key(dtype) + scales(dtype)) + 3L * Integer.BYTES)
+              + TABLE
+              + 64 * Double.BYTES);
     }
   }
 
-  @Test
-  void boundsReadKeysOnce(SoftGpu gpu) {
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "I8"})
+  void boundsReadKeysOnce(DType dtype, SoftGpu gpu) {
+    CaseCache cache = cacheOf(dtype);
     try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
         KernelDevice device = ContractTest.open("cuda", 1);
         KvPool pool = cache.load(device, memory);
@@ -102,12 +133,16 @@ class PagesCudaCostTest {
       plan.update(cache.tables());
       CostCard cost = CostCard.of(gpu, device, () -> plan.run(0, bounds.tensor()));
       long written = 2L * PAGES * 128 * Float.BYTES;
-      cost.assertCosts("page_bounds", "", SLOTS * KEY + written + TABLE);
+      cost.assertCosts(
+          "page_bounds",
+          "",
+          SLOTS * (key(dtype) + scales(dtype)) + written + TABLE);
     }
   }
 
   @Test
   void scoresReadBoundsOnce(SoftGpu gpu) {
+    CaseCache cache = cacheOf(DType.F16);
     try (CaseMemory memory = new CaseMemory(new CaseRandom(2));
         KernelDevice device = ContractTest.open("cuda", 1);
         KvPool pool = cache.load(device, memory);

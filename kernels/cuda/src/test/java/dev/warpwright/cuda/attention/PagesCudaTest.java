@@ -125,8 +125,8 @@ class PagesCudaTest {
         DeviceTensor named = words(device, bad, 3);
         PageTransfer plan = plan(device, pool, direction)) {
       fill(pool);
-      device.zero(keys.tensor());
-      device.zero(values.tensor());
+      device.copy(vectors(DType.F32, 2), keys.tensor());
+      device.copy(vectors(DType.F32, 2), values.tensor());
       Tensor there = positions.tensor().reshape(2, PAGE);
       PageBuffer buffer = new PageBuffer(keys.tensor(), values.tensor(), there, List.of());
       plan.run(named.tensor(), buffer);
