@@ -30,10 +30,10 @@ import dev.warpwright.kernels.Tensor;
  * place holds −1: what {@link CompactKv} takes, with {@code lengths} as new lengths. Until then the
  * row holds what it should no longer: it must not be attended to in between.
  *
- * <p>Computed in double and rounded once to the pool's type. The sums that decide on sets are in the
- * order of the elements: sets and pivots are the same everywhere. Source: Wang et al. 2024 (KVMerger,
- * arXiv 2407.08454), whose σ is not defined without its own result, and whose factor n of the value
- * is here the logarithm of the count.
+ * <p>Computed in double and rounded once to the pool's type. The sums that decide on sets are in
+ * the order of the elements: sets and pivots are the same everywhere. Source: Wang et al. 2024
+ * (KVMerger, arXiv 2407.08454), whose σ is not defined without its own result, and whose factor n
+ * of the value is here the logarithm of the count.
  */
 public abstract class MergeSimilarKv extends BatchPlan {
   private final MergeSimilarKvSpec spec;

@@ -77,8 +77,7 @@ final class MergeSimilarKvCuda extends MergeSimilarKv {
   }
 
   @Override
-  protected void execute(
-      PageTables batch, int layer, Tensor scores, Tensor kept, Tensor lengths) {
+  protected void execute(PageTables batch, int layer, Tensor scores, Tensor kept, Tensor lengths) {
     int blocks = chunks.count(layer);
     try (CudaRun run = device.begin()) {
       final long from = run.input(scores);

@@ -111,9 +111,7 @@ final class PageTransferCuda extends PageTransfer {
         .add(intoPool ? 1 : 0);
     run.guard(spec().kernel(), unseen);
     int parts = Math.toIntExact(Math.ceilDiv(words, (long) UNROLL * THREADS));
-    run.launch(
-        kernels[form],
-        new LaunchGrid(count, Math.min(parts, 64), 1, THREADS, 1, 1, 0));
+    run.launch(kernels[form], new LaunchGrid(count, Math.min(parts, 64), 1, THREADS, 1, 1, 0));
   }
 
   @Override

@@ -133,10 +133,7 @@ class PagesCudaCostTest {
       plan.update(cache.tables());
       CostCard cost = CostCard.of(gpu, device, () -> plan.run(0, bounds.tensor()));
       long written = 2L * PAGES * 128 * Float.BYTES;
-      cost.assertCosts(
-          "page_bounds",
-          "",
-          SLOTS * (key(dtype) + scales(dtype)) + written + TABLE);
+      cost.assertCosts("page_bounds", "", SLOTS * (key(dtype) + scales(dtype)) + written + TABLE);
     }
   }
 

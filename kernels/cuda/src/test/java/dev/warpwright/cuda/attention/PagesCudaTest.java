@@ -43,8 +43,7 @@ class PagesCudaTest {
 
   private static Tensor vectors(DType dtype, int count) {
     byte[] bytes = new byte[count * PAGE * DIM * dtype.bytes()];
-    return Tensor.wrap(
-        Arena.ofAuto().allocate(bytes.length, 16), dtype, count, PAGE, DIM);
+    return Tensor.wrap(Arena.ofAuto().allocate(bytes.length, 16), dtype, count, PAGE, DIM);
   }
 
   private static Tensor positions(int count) {
@@ -93,8 +92,7 @@ class PagesCudaTest {
         PageTransfer scatter = plan(device, pool, Direction.SCATTER)) {
       fill(pool);
       List<Tensor> numbers = pool.scales() == null ? List.of() : List.of(scales.tensor());
-      PageBuffer buffer =
-          new PageBuffer(odd(keys, 2), odd(values, 2), positions.tensor(), numbers);
+      PageBuffer buffer = new PageBuffer(odd(keys, 2), odd(values, 2), positions.tensor(), numbers);
       gather.run(read.tensor(), buffer);
       scatter.run(written.tensor(), buffer);
       device.synchronize();
@@ -163,12 +161,12 @@ class PagesCudaTest {
         DeviceTensor positions = words(device, 7, -1, 9, 10, Integer.MAX_VALUE);
         RerotateKeys plan = device.attention().rerotateKeys(turn, pool)) {
       fill(pool);
-      plan.update(
-          new PageTables(1, 1, PAGE).begin(1).request(0, 5).row(5, new int[] {2, 0}, 0, 2));
+      plan.update(new PageTables(1, 1, PAGE).begin(1).request(0, 5).row(5, new int[] {2, 0}, 0, 2));
       plan.run(0, positions.tensor());
       InvalidArgumentException e =
           assertThrows(InvalidArgumentException.class, device::synchronize);
-      assertTrue(e.getMessage().matches("(?s).*positions\\[[14]] of rerotateKeys.*"), e::getMessage);
+      assertTrue(
+          e.getMessage().matches("(?s).*positions\\[[14]] of rerotateKeys.*"), e::getMessage);
       Tensor after = positions(PAGES);
       pool.exportPages(
           IntStream.range(0, PAGES).toArray(),
