@@ -2,8 +2,10 @@ package dev.warpwright;
 
 import dev.warpwright.attention.AttentionSpec;
 import dev.warpwright.attention.KvCacheSpec;
+import dev.warpwright.attention.PageSelection;
 import dev.warpwright.attention.PagedAttention;
 import dev.warpwright.attention.PagedKvCache;
+import dev.warpwright.attention.SelectiveAttention;
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelProvider;
@@ -130,6 +132,11 @@ public final class Warpwright implements Resource {
   /** Attention over a cache. */
   public PagedAttention attention(AttentionSpec spec) {
     return new PagedAttention(device, spec);
+  }
+
+  /** Attention to those pages of a cache in which new tokens may find most. */
+  public SelectiveAttention attention(AttentionSpec spec, PageSelection selection) {
+    return new SelectiveAttention(device, spec, selection);
   }
 
   /**

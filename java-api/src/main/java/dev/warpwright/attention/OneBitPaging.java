@@ -37,6 +37,7 @@ public final class OneBitPaging {
   private long requests;
   private long misses;
   private long phases;
+  private long judged;
   private long wrongAgain;
   private long wrongGone;
 
@@ -79,8 +80,32 @@ public final class OneBitPaging {
     return new Outcome(miss, evicted);
   }
 
+  /**
+   * Asks for several pages at once, all of which are in memory afterwards: where they and those of
+   * the phase are more than there is room for, a new phase begins with them.
+   *
+   * @param pages their numbers, each once, at most {@code frames}
+   * @param again for each whether it is predicted to be asked for in the next phase
+   */
+  public void request(long[] pages, boolean[] again) {
+    Checks.between("pages.length", pages.length, 0, frames);
+    Checks.that(again.length == pages.length, "again.length", again.length, "" + pages.length);
+    long others = 0;
+    for (int i = 0; i < pages.length; i++) {
+      Checks.atLeast("pages[" + i + "]", pages[i], 0);
+      others += phase.containsKey(pages[i]) ? 0 : 1;
+    }
+    if (phase.size() + others > frames) {
+      endPhase();
+    }
+    for (int i = 0; i < pages.length; i++) {
+      request(pages[i], again[i]);
+    }
+  }
+
   private void endPhase() {
     phases++;
+    judged += before.size();
     for (Map.Entry<Long, Boolean> entry : before.entrySet()) {
       boolean asked = phase.containsKey(entry.getKey());
       wrongAgain += entry.getValue() && !asked ? 1 : 0;
@@ -111,6 +136,11 @@ public final class OneBitPaging {
     return resident.containsKey(page);
   }
 
+  /** Pages in memory. */
+  public int resident() {
+    return resident.size();
+  }
+
   /** Requests so far. */
   public long requests() {
     return requests;
@@ -124,6 +154,11 @@ public final class OneBitPaging {
   /** Phases that are over. */
   public long phases() {
     return phases;
+  }
+
+  /** Last bits of a phase of which the next phase has told whether they were right. */
+  public long judged() {
+    return judged;
   }
 
   /** Last bits of a phase that said "again" of pages that the next phase did not ask for. */

@@ -2,7 +2,6 @@ package dev.warpwright.attention;
 
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelDevice;
-import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
@@ -23,13 +22,11 @@ import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Attention of all layers over a {@link PagedKvCache}. In each step and layer, {@link #append}
- * stores the new keys and values, then {@link #decode} or {@link #prefill} attends to them and to
- * all before. Where the cache has an {@link Observation}, each step notes what it must of the keys'
- * scores. Rotation is done inside: queries and keys are given unrotated. Used by one thread at a
- * time.
+ * Attention to all that the cache has of a sequence: {@link #append} stores new keys and values,
+ * then {@link #decode} or {@link #prefill} attends to them and to all before. Where the cache has
+ * an {@link Observation}, each step notes what it must of the keys' scores.
  */
-public final class PagedAttention implements Resource {
+public final class PagedAttention implements Attention {
   private final PagedKvCache cache;
   private final Deque<BatchPlan> plans = new ArrayDeque<>();
   private final Step<AppendKv> append;
@@ -51,7 +48,7 @@ public final class PagedAttention implements Resource {
     int length = spec.maxLength();
     SlotArray scores = cache.notes().scores();
     biases = new AttentionBias[heads.layers()];
-    Arrays.fill(biases, counted(AttentionBias.NONE));
+    Arrays.fill(biases, cache.notes().counted(AttentionBias.NONE));
     observer = scores == null ? null : new ScoreObserver(device, spec, scores);
     cascade = spec.cascade() ? new Cascade(device, spec) : null;
     try {
@@ -101,28 +98,13 @@ public final class PagedAttention implements Resource {
         + (cascade == null ? 0 : cascade.bytes());
   }
 
-  /**
-   * Sets what a layer adds to its logits, from now on: slopes and sink logits, as the masking says.
-   */
+  @Override
   public void bias(int layer, AttentionBias bias) {
     Checks.between("layer", layer, 0, biases.length - 1);
-    biases[layer] = counted(Checks.notNull("bias", bias));
+    biases[layer] = cache.notes().counted(Checks.notNull("bias", bias));
   }
 
-  /** A bias with the counts of merged tokens, if the cache keeps any. */
-  private AttentionBias counted(AttentionBias bias) {
-    SlotArray counts = cache.notes().counts();
-    return counts == null ? bias : bias.withSlotBias(counts);
-  }
-
-  /**
-   * Stores one layer's new keys and values.
-   *
-   * @param layer the layer
-   * @param batch the batch, after {@link Batch#advance}
-   * @param k F32 {@code [tokens, kvHeads, headDim]}, tokens of all sequences one after the other
-   * @param v F32 of the same shape
-   */
+  @Override
   public void append(int layer, Batch batch, Tensor k, Tensor v) {
     append.of(own(batch)).run(layer, k, v);
   }
@@ -209,6 +191,7 @@ public final class PagedAttention implements Resource {
   }
 
   /** Attends with whichever of {@link #decode} and {@link #prefill} fits the step. */
+  @Override
   public void attend(int layer, Batch batch, Tensor q, Tensor out) {
     if (own(batch).isDecode()) {
       decode(layer, batch, q, out);

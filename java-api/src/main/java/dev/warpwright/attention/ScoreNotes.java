@@ -3,6 +3,7 @@ package dev.warpwright.attention;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Resource;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.ScoreAccumulateSpec.Statistic;
 import dev.warpwright.kernels.attention.SlotArray;
@@ -43,6 +44,11 @@ final class ScoreNotes implements Resource {
   /** Logarithms of the numbers of tokens that slots stand for; null unless they are counted. */
   @Nullable SlotArray counts() {
     return counts;
+  }
+
+  /** A bias with the counts of merged tokens, if any are kept. */
+  AttentionBias counted(AttentionBias bias) {
+    return counts == null ? bias : bias.withSlotBias(counts);
   }
 
   /** Memory that the numbers hold. */

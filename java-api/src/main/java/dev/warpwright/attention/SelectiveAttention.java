@@ -21,6 +21,7 @@ import dev.warpwright.kernels.attention.ScorePagesSpec;
 import dev.warpwright.kernels.attention.ScorePagesSpec.Estimate;
 import dev.warpwright.kernels.attention.ScorePagesSpec.Reduction;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
@@ -30,10 +31,18 @@ import org.jspecify.annotations.Nullable;
  * tokens may look into it. Steps of several tokens, and the first layers, look into everything, by
  * way of a {@link PagedAttention}, which also appends.
  *
+ * <p>Pages are judged by the products of queries and keys only: slopes, the counts of merged tokens
+ * and sink logits count in the attention, not in the choice of pages.
+ *
+ * <p>With {@link PageSelection#frames} a token looks into what lies in a small fast memory of each
+ * row, after the pages that it asks for were brought there; {@link #paging} counts how many had to
+ * be. That decides what is looked into and tells what would be moved; this class moves nothing, all
+ * pages lie in the cache's one pool.
+ *
  * <p>Sources: Tang et al. 2024 (Quest, arXiv 2406.10774), Zeng et al. 2025 (MPCache, arXiv
  * 2501.06807). Steps of one token are not observed by the cache. Used by one thread at a time.
  */
-public final class SelectiveAttention implements Resource {
+public final class SelectiveAttention implements Attention {
   private final PagedAttention attention;
   private final PageSelection selection;
   private final KernelDevice device;
@@ -45,6 +54,9 @@ public final class SelectiveAttention implements Resource {
   private final PagedDecode decode;
   private final Tensor bounds;
   private final BoundedPages known;
+  private final ScoreNotes notes;
+  private final AttentionBias[] biases;
+  private final @Nullable FastPages fast;
 
   /** Pages that the last choosing layer chose, by row of a layer, and the step it was in. */
   private int[][] chosen = new int[0][];
@@ -56,17 +68,18 @@ public final class SelectiveAttention implements Resource {
     Checks.notNull("spec", spec);
     this.selection = Checks.notNull("selection", selection);
     this.device = device;
-    boolean biased = spec.masking().alibi() || spec.masking().sinkLogits();
-    Checks.that(
-        !biased && !spec.masking().slotBias(),
-        "spec.masking",
-        spec.masking(),
-        "one without ALiBi, sink logits and merged tokens");
     KvPool pool = spec.cache().pool();
     KvCacheSpec sizes = spec.cache().spec();
     // One layer at a time: each has other pages.
     heads = new Heads(1, spec.queryHeads(), sizes.kvHeads(), sizes.headDim());
     known = new BoundedPages(spec.cache());
+    notes = spec.cache().notes();
+    biases = new AttentionBias[sizes.layers()];
+    Arrays.fill(biases, notes.counted(AttentionBias.NONE));
+    fast =
+        selection.frames() == 0
+            ? null
+            : new FastPages(sizes.rows(), selection.pages(), selection.frames());
     AttentionKernels kernels = device.attention();
     boolean bound = Float.isNaN(selection.mix());
     try {
@@ -118,7 +131,13 @@ public final class SelectiveAttention implements Resource {
     return resource;
   }
 
-  /** Stores one layer's new keys and values, as {@link PagedAttention#append} does. */
+  @Override
+  public void bias(int layer, AttentionBias bias) {
+    attention.bias(layer, bias);
+    biases[layer] = notes.counted(bias);
+  }
+
+  @Override
   public void append(int layer, Batch batch, Tensor k, Tensor v) {
     attention.append(layer, batch, k, v);
   }
@@ -127,11 +146,9 @@ public final class SelectiveAttention implements Resource {
    * Attends to the pages that are chosen for each row, or to all in a step of several tokens and in
    * the first layers. Layers must be taken in their order.
    *
-   * @param layer the layer
-   * @param batch the batch, after {@link #append} of the layer
-   * @param q F32 {@code [tokens, queryHeads, headDim]}
-   * @param out F32 of the same shape; disjoint from q
+   * <p>Arguments as in {@link Attention#attend}.
    */
+  @Override
   public void attend(int layer, Batch batch, Tensor q, Tensor out) {
     if (!batch.isDecode() || layer < selection.denseLayers()) {
       attention.attend(layer, batch, q, out);
@@ -144,11 +161,11 @@ public final class SelectiveAttention implements Resource {
     known.noted(layer, batch);
     boolean leads = (layer - selection.denseLayers()) % selection.sharing() == 0;
     if (leads || chosenIn == null || !fits(whole)) {
-      choose(whole, q);
+      choose(layer, batch, whole, q);
     }
     PageTables few = few(whole);
     decode.update(few);
-    decode.run(0, q, AttentionBias.NONE, out, null, null);
+    decode.run(0, q, biases[layer], out, null, null);
   }
 
   /** Whether what was chosen is for rows of as many pages. */
@@ -162,7 +179,7 @@ public final class SelectiveAttention implements Resource {
     return fits;
   }
 
-  private void choose(PageTables whole, Tensor q) {
+  private void choose(int layer, Batch batch, PageTables whole, Tensor q) {
     int count = whole.usedPages(0);
     scores.update(whole);
     float[] found = new float[count];
@@ -176,9 +193,29 @@ public final class SelectiveAttention implements Resource {
     for (int row = 0; row < rows; row++) {
       int first = selection.acrossHeads() ? row / whole.kvHeads() * whole.kvHeads() : row;
       int last = selection.acrossHeads() ? first + whole.kvHeads() - 1 : row;
-      chosen[row] = BestPages.of(whole, found, row, first, last, selection.pages());
+      int head = row % whole.kvHeads();
+      chosen[row] =
+          fast == null
+              ? BestPages.of(whole, found, row, first, last, selection.pages())
+              : fast.of(
+                  batch.sequence(row / whole.kvHeads()),
+                  batch.cache().row(layer, head),
+                  whole,
+                  row,
+                  found,
+                  first,
+                  last);
     }
     chosenIn = whole;
+  }
+
+  /**
+   * What the fast memories of a sequence's rows did since the last eviction from it; nothing where
+   * the selection has none.
+   */
+  public PagingStatistics paging(Sequence sequence) {
+    Checks.notNull("sequence", sequence);
+    return fast == null ? PagingStatistics.NONE : fast.statistics(sequence);
   }
 
   /** Tables of the chosen pages. */

@@ -21,6 +21,11 @@ public final class Sequence implements Resource {
   private int position;
   private long version;
 
+  /** How often slots moved to other places, and how often a page was replaced by a copy. */
+  private long compactions;
+
+  private long replacements;
+
   /** Writes of all pages before the last step: what was written later may still be incomplete. */
   private long settled = Long.MAX_VALUE;
 
@@ -185,6 +190,16 @@ public final class Sequence implements Resource {
     return version;
   }
 
+  /** Changes when slots move to other places. */
+  long compactions() {
+    return compactions;
+  }
+
+  /** Changes when a page that was there already becomes another one. */
+  long replacements() {
+    return compactions + replacements;
+  }
+
   /** Adds the row to tables. */
   void addTo(PageTables tables, int row) {
     addTo(tables, row, 0);
@@ -241,6 +256,7 @@ public final class Sequence implements Resource {
   /** The page at an index is another from now on. */
   void replacePage(int row, int index, int page) {
     pages[row][index] = page;
+    replacements++;
   }
 
   /** The row has other pages and fewer slots from now on. */
@@ -248,6 +264,7 @@ public final class Sequence implements Resource {
     lengths[row] = length;
     pages[row] = newPages.length == 0 ? new int[4] : newPages;
     pageCounts[row] = newPages.length;
+    compactions++;
     version++;
   }
 

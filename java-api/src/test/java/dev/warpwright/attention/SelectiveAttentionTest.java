@@ -4,22 +4,25 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.Warpwright;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.MemoryAccount;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.Rope;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class SelectiveAttentionTest {
   private static final int LAYERS = 4;
@@ -27,6 +30,8 @@ class SelectiveAttentionTest {
   private static final Rope ROPE = Rope.rotateHalf(8, 1e4);
   private static final KvCacheSpec SPEC =
       KvCacheSpec.layers(LAYERS).kvHeads(2).headDim(8).pageSize(4).headPages(400).dtype(DType.F32);
+
+  private static final PageSelection DENSE = new PageSelection(1, LAYERS, 1, false, Float.NaN);
 
   private final Warpwright ww = Warpwright.builder().threads(2).open();
 
@@ -45,11 +50,25 @@ class SelectiveAttentionTest {
 
   /** Outputs of all layers over a prompt and some steps, with an eviction and a fork in between. */
   private float[][] outputs(PageSelection selection, int steps, float deviation) {
+    return outputs(selection, steps, deviation, Masking.CAUSAL, new StreamingLlm(33, 2), 3);
+  }
+
+  private float[][] outputs(
+      PageSelection selection,
+      int steps,
+      float deviation,
+      Masking masking,
+      EvictionPolicy policy,
+      int evictedAfter) {
     Random random = new Random(5);
     float[][] outs = new float[steps * LAYERS][];
-    try (PagedKvCache cache = ww.kvCache(SPEC)) {
-      AttentionSpec spec = AttentionSpec.queryHeads(QUERY_HEADS).over(cache).rope(ROPE);
-      try (SelectiveAttention attention = new SelectiveAttention(ww.device(), spec, selection)) {
+    try (PagedKvCache cache = ww.kvCache(SPEC.observing(policy.observation()))) {
+      AttentionSpec spec =
+          AttentionSpec.queryHeads(QUERY_HEADS).over(cache).rope(ROPE).masking(masking);
+      try (SelectiveAttention attention = ww.attention(spec, selection)) {
+        for (int layer = 0; layer < LAYERS; layer++) {
+          attention.bias(layer, bias(masking, layer));
+        }
         Sequence first = cache.newSequence();
         Sequence second = cache.newSequence();
         Batch batch = cache.batch(first, second);
@@ -67,8 +86,8 @@ class SelectiveAttentionTest {
               outs[(step - 1) * LAYERS + layer] = out.toFloats();
             }
           }
-          if (step == 3) {
-            cache.evict(batch, new StreamingLlm(33, 2));
+          if (step == evictedAfter) {
+            assertTrue(cache.evict(batch, policy).slots() > 0);
           }
           if (step == 6) {
             fork = first.fork();
@@ -82,22 +101,56 @@ class SelectiveAttentionTest {
     return outs;
   }
 
+  private static AttentionBias bias(Masking masking, int layer) {
+    float[] slopes = {0.1f, 0.2f * layer, 0, -0.05f};
+    float[] sinks = {1, -1, 2, layer};
+    return new AttentionBias(
+        masking.alibi() ? Tensor.wrap(slopes, QUERY_HEADS) : null,
+        masking.sinkLogits() ? Tensor.wrap(sinks, QUERY_HEADS) : null);
+  }
+
+  static Stream<PageSelection> all() {
+    return Stream.of(
+        PageSelection.quest(99),
+        PageSelection.mpCache(99),
+        new PageSelection(3, 0, 1, false, Float.NaN, 99));
+  }
+
   /** With room for all pages it is the attention to all of them. */
   @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void allPagesAreAll(boolean mpCache) {
-    float[][] full = outputs(new PageSelection(1, LAYERS, 1, false, Float.NaN), 12, 1);
-    PageSelection all = mpCache ? PageSelection.mpCache(99) : PageSelection.quest(99);
+  @MethodSource("all")
+  void allPagesAreAll(PageSelection all) {
+    float[][] full = outputs(DENSE, 12, 1);
     float[][] selected = outputs(all, 12, 1);
     for (int i = 0; i < full.length; i++) {
       assertArrayEquals(full[i], selected[i], 1e-5f);
     }
   }
 
+  /**
+   * Slopes, sink logits and the counts of merged tokens are those of each layer. What is merged is
+   * decided by what the prompt has noted.
+   */
+  @Test
+  void allPagesWithBiasesAreAll() {
+    Masking biased = new Masking(true, 20, 30, true, true);
+    KvMerger merger = new KvMerger(33, 2, 0.2);
+    float[][] full = outputs(DENSE, 12, 1, biased, merger, 0);
+    PageSelection all = PageSelection.quest(99).denseLayers(0);
+    float[][] selected = outputs(all, 12, 1, biased, merger, 0);
+    float[][] plain = outputs(DENSE, 12, 1);
+    boolean differs = false;
+    for (int i = 0; i < full.length; i++) {
+      assertArrayEquals(full[i], selected[i], 1e-5f);
+      differs |= !Arrays.equals(full[i], plain[i]);
+    }
+    assertTrue(differs);
+  }
+
   /** Sharp queries need few pages; the first layers are the same to the bit. */
   @Test
   void fewPagesAreEnoughForSharpQueries() {
-    float[][] full = outputs(new PageSelection(1, LAYERS, 1, false, Float.NaN), 12, 20);
+    float[][] full = outputs(DENSE, 12, 20);
     float[][] quest = outputs(PageSelection.quest(6), 12, 20);
     double error = 0;
     boolean differs = false;
@@ -159,10 +212,6 @@ class SelectiveAttentionTest {
     long before = MemoryAccount.live();
     try (PagedKvCache cache = ww.kvCache(SPEC)) {
       AttentionSpec spec = AttentionSpec.queryHeads(QUERY_HEADS).over(cache);
-      AttentionSpec sinks = spec.masking(new Masking(true, -1, 0, false, true));
-      assertThrows(
-          InvalidArgumentException.class,
-          () -> new SelectiveAttention(ww.device(), sinks, PageSelection.quest(3)));
       SelectiveAttention attention =
           new SelectiveAttention(ww.device(), spec, PageSelection.quest(3));
       assertFalse(MemoryAccount.live() == before);
@@ -172,6 +221,9 @@ class SelectiveAttentionTest {
     assertEquals(before, MemoryAccount.live());
     assertThrows(InvalidArgumentException.class, () -> PageSelection.quest(0));
     assertThrows(InvalidArgumentException.class, () -> new PageSelection(1, 0, 1, true, 1f / 0));
+    assertThrows(
+        InvalidArgumentException.class, () -> new PageSelection(3, 0, 1, true, Float.NaN, 2));
+    assertThrows(InvalidArgumentException.class, () -> PageSelection.paged(0));
     assertThrows(InvalidArgumentException.class, () -> new MpCache(4, 5));
   }
 }

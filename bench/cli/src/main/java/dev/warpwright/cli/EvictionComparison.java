@@ -5,7 +5,11 @@ import dev.warpwright.attention.Cake;
 import dev.warpwright.attention.EvictionPolicy;
 import dev.warpwright.attention.FullCache;
 import dev.warpwright.attention.H2o;
+import dev.warpwright.attention.KvCacheSpec;
 import dev.warpwright.attention.KvMerger;
+import dev.warpwright.attention.MpCache;
+import dev.warpwright.attention.PageSelection;
+import dev.warpwright.attention.PagingStatistics;
 import dev.warpwright.attention.SnapKv;
 import dev.warpwright.attention.StreamingLlm;
 import dev.warpwright.attention.Tova;
@@ -29,6 +33,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /** Measures what each eviction policy costs in quality and saves in memory. */
 final class EvictionComparison {
@@ -36,16 +41,52 @@ final class EvictionComparison {
   static final int SHORTEST = 4;
 
   private static final int LENGTH = 2048;
+  private static final int PAGE_SIZE = KvCacheSpec.layers(1).pageSize();
 
-  private static final Map<String, IntFunction<EvictionPolicy>> POLICIES = new LinkedHashMap<>();
+  private static final String PAGED = "one-bit paging";
+
+  /** Ways to keep a cache small, by their names. */
+  private static final Map<String, Way> WAYS = new LinkedHashMap<>();
 
   static {
-    POLICIES.put("StreamingLLM", StreamingLlm::budget);
-    POLICIES.put("H2O", H2o::budget);
-    POLICIES.put("SnapKV", SnapKv::budget);
-    POLICIES.put("TOVA", Tova::new);
-    POLICIES.put("CAKE", Cake::budget);
-    POLICIES.put("KVMerger", KvMerger::budget);
+    WAYS.put("StreamingLLM", evicting(StreamingLlm::budget));
+    WAYS.put("H2O", evicting(H2o::budget));
+    WAYS.put("SnapKV", evicting(SnapKv::budget));
+    WAYS.put("TOVA", evicting(Tova::new));
+    WAYS.put("CAKE", evicting(Cake::budget));
+    WAYS.put("MPCache", EvictionComparison::mpCache);
+    WAYS.put(PAGED, (budget, _) -> new Choice(new FullCache(), PageSelection.paged(pages(budget))));
+    WAYS.put("KVMerger", evicting(KvMerger::budget));
+  }
+
+  /**
+   * What is kept, and what tokens look into.
+   *
+   * @param policy what is kept
+   * @param pages the pages of it that tokens look into; null for all
+   */
+  private record Choice(EvictionPolicy policy, @Nullable PageSelection pages) {}
+
+  /** A way to keep a cache small. */
+  @FunctionalInterface
+  private interface Way {
+    /** For a budget of slots a row, and prompts of so many tokens. */
+    Choice of(int budget, int prompt);
+  }
+
+  private static Way evicting(IntFunction<EvictionPolicy> policy) {
+    return (budget, _) -> new Choice(policy.apply(budget), null);
+  }
+
+  /** The budget is what a token looks into; a model of few layers has none to leave dense. */
+  private static Choice mpCache(int budget, int prompt) {
+    MpCache usual = MpCache.ofPrompt(prompt);
+    MpCache policy = new MpCache(Math.max(budget, usual.budget()), usual.window());
+    return new Choice(policy, PageSelection.mpCache(pages(budget)).denseLayers(0));
+  }
+
+  private static int pages(int slots) {
+    return Math.max(1, slots / PAGE_SIZE);
   }
 
   private final Warpwright ww;
@@ -53,6 +94,9 @@ final class EvictionComparison {
   private final int[][] windows;
   private final int length;
   private final DType kv;
+
+  /** What the fast memories did, by budget. */
+  private final Map<Integer, PagingStatistics> paging = new LinkedHashMap<>();
 
   /** Why policies were left out, by their names. */
   private final Map<String, String> leftOut = new LinkedHashMap<>();
@@ -82,11 +126,11 @@ final class EvictionComparison {
    * One policy with one budget.
    *
    * @param policy its name
-   * @param budget slots that a row keeps on average; −1 for all
+   * @param budget slots that a row keeps on average, or a token looks into; −1 for all
    * @param bits mean of −log2 p over the second halves of the windows, a token
    * @param difference to the full cache
    * @param error standard error of the difference over the windows; NaN for one window
-   * @param kvBytes most keys and values that a sequence held
+   * @param kvBytes most keys and values that a sequence held; with fast memories, in these
    */
   record Row(
       String policy, int budget, double bits, double difference, double error, long kvBytes) {}
@@ -104,7 +148,7 @@ final class EvictionComparison {
   /** Whether the backend can evict, or why not. */
   Support support() {
     Heads heads = model.config().heads();
-    KvPoolSpec pool = new KvPoolSpec(1, 16, heads.headDim(), kv);
+    KvPoolSpec pool = new KvPoolSpec(1, PAGE_SIZE, heads.headDim(), kv);
     return ww.device().support(new SelectTokensSpec(heads, pool, 1, length(), 0, 0));
   }
 
@@ -112,34 +156,38 @@ final class EvictionComparison {
   List<Row> run(int... budgets) throws ModelFormatException {
     List<Row> rows = new ArrayList<>();
     try (Progress progress =
-        new Progress("eviction", 1 + (long) POLICIES.size() * budgets.length)) {
-      EvictedBits.Result full = measure(new FullCache());
+        new Progress("eviction", 1 + (long) WAYS.size() * budgets.length)) {
+      EvictedBits.Result full = measure(new Choice(new FullCache(), null));
       rows.add(new Row("full cache", -1, mean(full), 0, 0, full.kvBytes()));
       progress.step();
-      for (Map.Entry<String, IntFunction<EvictionPolicy>> policy : POLICIES.entrySet()) {
+      for (Map.Entry<String, Way> way : WAYS.entrySet()) {
         try {
           for (int budget : budgets) {
-            EvictedBits.Result result = measure(policy.getValue().apply(budget));
-            rows.add(row(policy.getKey(), budget, result, full));
+            EvictedBits.Result result = measure(way.getValue().of(budget, length() / 2));
+            rows.add(row(way.getKey(), budget, result, full));
+            if (way.getKey().equals(PAGED)) {
+              paging.put(budget, result.paging());
+            }
             progress.step();
           }
         } catch (UnsupportedKernelException e) {
-          leftOut.put(policy.getKey(), String.valueOf(e.getMessage()));
+          leftOut.put(way.getKey(), String.valueOf(e.getMessage()));
         }
       }
     }
     return rows;
   }
 
-  private EvictedBits.Result measure(EvictionPolicy policy) throws ModelFormatException {
+  private EvictedBits.Result measure(Choice choice) throws ModelFormatException {
     DecoderOptions options =
         DecoderOptions.of(WeightKind.F32, model.config())
             .withKv(kv)
             .withLength(length())
             .withSequences(windows.length)
-            .withObservation(policy.observation());
+            .withPages(choice.pages())
+            .withObservation(choice.policy().observation());
     try (Decoder decoder = new Decoder(ww, model, options)) {
-      return new EvictedBits(decoder, windows).measure(policy);
+      return new EvictedBits(decoder, windows).measure(choice.policy());
     }
   }
 
@@ -168,6 +216,7 @@ final class EvictionComparison {
     }
     table.print(out);
     leftOut.forEach((policy, reason) -> out.println(policy + " is left out: " + reason));
+    paging.forEach((budget, seen) -> out.println(describe(budget, seen)));
     out.println(
         String.format(
             Locale.ROOT,
@@ -176,10 +225,26 @@ final class EvictionComparison {
             Each of %d windows of %d tokens: the first half is read at once, the cache is cut to its
             slots a row (a layer and kv head, on average), the second half is read token by token and
             the cache cut again every 16. Bits a token over the second half; the difference is paired
-            over the windows, ± its standard error. KV: the most that a sequence held meanwhile.""",
+            over the windows, ± its standard error. KV: the most that a sequence held meanwhile.
+            MPCache looks once: it keeps two fifths of the first half, or the slots a row if these are
+            more, and all of the second half; the slots a row are what a token looks into, as pages of
+            16, the same for pairs of layers and all heads. One-bit paging keeps all; the slots a row
+            are the fast memory, which tokens look into and of which each asks for half; KV is what
+            lies there, and the rest waits in slow memory.""",
             windows(),
             length()));
     out.println();
     out.flush();
+  }
+
+  private static String describe(int budget, PagingStatistics seen) {
+    long wrong = seen.wrongAgain() + seen.wrongGone();
+    return String.format(
+        Locale.ROOT,
+        "%s at %d: %.1f %% of the pages asked for were not there, %.1f %% of the predictions wrong",
+        PAGED,
+        budget,
+        100.0 * seen.misses() / Math.max(1, seen.requests()),
+        100.0 * wrong / Math.max(1, seen.judged()));
   }
 }

@@ -46,7 +46,7 @@ class DemoCommandTest {
     assertTrue(
         dense.get("peakBytes").getAsLong()
             > dense.get("weightBytes").getAsLong() + dense.get("kvBytes").getAsLong());
-    assertEquals(1 + 6, report.getAsJsonArray("evictions").size());
+    assertEquals(1 + 8, report.getAsJsonArray("evictions").size());
     JsonObject aggregation = report.getAsJsonObject("aggregation");
     String digest = aggregation.get("shuffledSha256").getAsString();
     assertEquals(digest, aggregation.get("orderedSha256").getAsString());

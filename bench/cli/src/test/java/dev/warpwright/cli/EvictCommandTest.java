@@ -28,7 +28,7 @@ class EvictCommandTest {
         evict(text, "--windows", "2", "--budgets", "8,1000000", "--json", json.toString());
     assertEquals(0, run.exit(), run::err);
     JsonArray rows = JsonParser.parseString(Files.readString(json)).getAsJsonArray();
-    assertEquals(1 + 6 * 2, rows.size());
+    assertEquals(1 + 8 * 2, rows.size());
     JsonObject full = rows.get(0).getAsJsonObject();
     for (int i = 1; i < rows.size(); i++) {
       JsonObject row = rows.get(i).getAsJsonObject();

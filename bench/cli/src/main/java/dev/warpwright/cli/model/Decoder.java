@@ -1,11 +1,15 @@
 package dev.warpwright.cli.model;
 
 import dev.warpwright.Warpwright;
+import dev.warpwright.attention.Attention;
 import dev.warpwright.attention.AttentionSpec;
 import dev.warpwright.attention.Batch;
 import dev.warpwright.attention.KvCacheSpec;
-import dev.warpwright.attention.PagedAttention;
+import dev.warpwright.attention.PageSelection;
 import dev.warpwright.attention.PagedKvCache;
+import dev.warpwright.attention.PagingStatistics;
+import dev.warpwright.attention.SelectiveAttention;
+import dev.warpwright.attention.Sequence;
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
@@ -15,6 +19,7 @@ import dev.warpwright.kernels.attention.RmsNormSpec;
 import dev.warpwright.sparse.Linear;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A decoder of the Llama or Mixtral layout on the Java API: embedding, layers, norm, logits.
@@ -36,7 +41,7 @@ public final class Decoder implements AutoCloseable {
   private final Linear head;
   private final PagedKvCache cache;
   private final AttentionSpec attentionSpec;
-  private final PagedAttention attention;
+  private final Attention attention;
   private final Scratch scratch;
   private final Tensor logits;
   private LayerListener listener = LayerListener.NONE;
@@ -86,13 +91,18 @@ public final class Decoder implements AutoCloseable {
               .masking(config.masking())
               .maxBatch(options.sequences())
               .maxTokens(chunk);
-      attention = owned.own(ww.attention(attentionSpec));
+      attention = owned.own(attention(ww, attentionSpec, options.pages()));
       scratch = Scratch.allocate(config, chunk, owned);
       logits = Scratch.rows(owned, logitRows, config.vocabulary());
     } catch (ModelFormatException | RuntimeException e) {
       close();
       throw e;
     }
+  }
+
+  private static Attention attention(
+      Warpwright ww, AttentionSpec spec, @Nullable PageSelection pages) {
+    return pages == null ? ww.attention(spec) : ww.attention(spec, pages);
   }
 
   /** The model's sizes. */
@@ -131,6 +141,13 @@ public final class Decoder implements AutoCloseable {
   /** The cache of keys and values. */
   PagedKvCache cache() {
     return cache;
+  }
+
+  /** What the fast memories of a sequence did, where tokens look into some pages only. */
+  PagingStatistics paging(Sequence sequence) {
+    return attention instanceof SelectiveAttention selective
+        ? selective.paging(sequence)
+        : PagingStatistics.NONE;
   }
 
   /** A sequence without tokens; there may be as many at a time as the options say. */

@@ -2,10 +2,13 @@ package dev.warpwright.cli.model;
 
 import dev.warpwright.attention.Batch;
 import dev.warpwright.attention.EvictionPolicy;
+import dev.warpwright.attention.PageSelection;
 import dev.warpwright.attention.PagedKvCache;
+import dev.warpwright.attention.PagingStatistics;
 import dev.warpwright.attention.Sequence;
 import dev.warpwright.kernels.Checks;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.KvPoolSpec;
 import java.util.Arrays;
 import java.util.List;
 
@@ -45,9 +48,11 @@ public final class EvictedBits {
    * What was measured.
    *
    * @param bits mean of −log2 p over the second half of each window, a token at a time
-   * @param kvBytes keys and values that a sequence held at most while it read the second half
+   * @param kvBytes keys and values that a sequence held at most while it read the second half; where
+   *     there are fast memories, in these
+   * @param paging what the fast memories of all sequences did, if there are any
    */
-  public record Result(List<Double> bits, long kvBytes) {}
+  public record Result(List<Double> bits, long kvBytes, PagingStatistics paging) {}
 
   /**
    * Measures.
@@ -65,18 +70,20 @@ public final class EvictedBits {
       Batch batch = cache.batch(sequences);
       cache.evict(batch, policy);
       double[] nats = new double[windows.length];
-      long most = cache.heldBytes();
+      long most = heldBytes(sequences);
       int last = windows[0].length - 1;
       for (int at = prompt; at < last; at++) {
         predict(batch, at, nats);
-        most = Math.max(most, cache.heldBytes());
+        most = Math.max(most, heldBytes(sequences));
         if ((at + 1 - prompt) % INTERVAL == 0) {
           cache.evict(batch, policy);
         }
       }
       double tokens = Math.log(2) * (last - prompt);
       return new Result(
-          Arrays.stream(nats).mapToObj(sum -> sum / tokens).toList(), most / windows.length);
+          Arrays.stream(nats).mapToObj(sum -> sum / tokens).toList(),
+          most / windows.length,
+          paging(sequences));
     } finally {
       for (Sequence sequence : sequences) {
         if (sequence != null) {
@@ -84,6 +91,21 @@ public final class EvictedBits {
         }
       }
     }
+  }
+
+  private long heldBytes(Sequence... sequences) {
+    PageSelection selection = decoder.options().pages();
+    if (selection == null || selection.frames() == 0) {
+      return decoder.cache().heldBytes();
+    }
+    KvPoolSpec pool = decoder.cache().spec().pool();
+    return (pool.bytes() + pool.scaleBytes()) / pool.headPages() * paging(sequences).resident();
+  }
+
+  private PagingStatistics paging(Sequence... sequences) {
+    return Arrays.stream(sequences)
+        .map(decoder::paging)
+        .reduce(PagingStatistics.NONE, PagingStatistics::plus);
   }
 
   private void read(Batch batch, int[] tokens) {
