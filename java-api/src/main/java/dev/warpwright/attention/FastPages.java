@@ -72,7 +72,9 @@ final class FastPages {
     }
     memory.paging.request(Arrays.stream(asked).asLongStream().toArray(), again);
     memory.asked = new HashSet<>(Arrays.stream(asked).boxed().toList());
-    return IntStream.range(0, tables.usedPageCount(tableRow)).filter(memory.paging::holds).toArray();
+    return IntStream.range(0, tables.usedPageCount(tableRow))
+        .filter(memory.paging::holds)
+        .toArray();
   }
 
   /** A row's memory; a new one if slots moved from page to page since. */

@@ -155,8 +155,7 @@ final class EvictionComparison {
   /** Measures the full cache, then each policy that the backend can carry out, with each budget. */
   List<Row> run(int... budgets) throws ModelFormatException {
     List<Row> rows = new ArrayList<>();
-    try (Progress progress =
-        new Progress("eviction", 1 + (long) WAYS.size() * budgets.length)) {
+    try (Progress progress = new Progress("eviction", 1 + (long) WAYS.size() * budgets.length)) {
       EvictedBits.Result full = measure(new Choice(new FullCache(), null));
       rows.add(new Row("full cache", -1, mean(full), 0, 0, full.kvBytes()));
       progress.step();

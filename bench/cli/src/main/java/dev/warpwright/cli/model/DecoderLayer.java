@@ -1,8 +1,8 @@
 package dev.warpwright.cli.model;
 
 import dev.warpwright.Warpwright;
-import dev.warpwright.attention.Batch;
 import dev.warpwright.attention.Attention;
+import dev.warpwright.attention.Batch;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
@@ -74,8 +74,7 @@ final class DecoderLayer implements AutoCloseable {
   }
 
   /** Applies the layer to the features {@code x} of a step's tokens, in place. */
-  void apply(
-      Attention attention, Batch batch, Tensor x, Scratch scratch, LayerListener listener) {
+  void apply(Attention attention, Batch batch, Tensor x, Scratch scratch, LayerListener listener) {
     int tokens = (int) x.size(0);
     Tensor n = scratch.normed().slice(0, tokens);
     Tensor q = scratch.queries().slice(0, tokens);

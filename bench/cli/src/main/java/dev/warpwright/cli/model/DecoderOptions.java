@@ -50,17 +50,20 @@ public record DecoderOptions(
 
   /** With another type of keys and values. */
   public DecoderOptions withKv(DType value) {
-    return new DecoderOptions(weights, value, chunk, length, sequences, observation, pages, calibration);
+    return new DecoderOptions(
+        weights, value, chunk, length, sequences, observation, pages, calibration);
   }
 
   /** With another number of tokens a step. */
   public DecoderOptions withChunk(int value) {
-    return new DecoderOptions(weights, kv, value, length, sequences, observation, pages, calibration);
+    return new DecoderOptions(
+        weights, kv, value, length, sequences, observation, pages, calibration);
   }
 
   /** With another limit of a sequence. */
   public DecoderOptions withLength(int value) {
-    return new DecoderOptions(weights, kv, chunk, value, sequences, observation, pages, calibration);
+    return new DecoderOptions(
+        weights, kv, chunk, value, sequences, observation, pages, calibration);
   }
 
   /** With another number of sequences at a time. */

@@ -48,8 +48,8 @@ public final class EvictedBits {
    * What was measured.
    *
    * @param bits mean of −log2 p over the second half of each window, a token at a time
-   * @param kvBytes keys and values that a sequence held at most while it read the second half; where
-   *     there are fast memories, in these
+   * @param kvBytes keys and values that a sequence held at most while it read the second half;
+   *     where there are fast memories, in these
    * @param paging what the fast memories of all sequences did, if there are any
    */
   public record Result(List<Double> bits, long kvBytes, PagingStatistics paging) {}
