@@ -220,11 +220,7 @@ public final class SwapSpace implements Resource {
   /** The copy of a page as it is now. */
   private int copyOf(int page) {
     int copy = copyOf[page];
-    boolean same =
-        copy != NONE
-            && used.get(copy)
-            && pageOf[copy] == page
-            && stampOf[copy] == pages.stamp(page);
+    boolean same = copy != NONE && pageOf[copy] == page && stampOf[copy] == pages.stamp(page);
     return same ? copy : NONE;
   }
 
@@ -253,7 +249,10 @@ public final class SwapSpace implements Resource {
       throw new PoolExhaustedException("swap space", count, free + spare.size(), host.count());
     }
     for (Iterator<Integer> copies = spare.iterator(); free < count; free++) {
-      used.clear(copies.next());
+      int copy = copies.next();
+      // Should what comes next fail, the place holds nothing that may be used again.
+      pageOf[copy] = NONE;
+      used.clear(copy);
       copies.remove();
     }
   }

@@ -129,6 +129,42 @@ class OneBitPagingTest {
     }
   }
 
+  /** What is asked for at once is there at once, whatever was predicted of it. */
+  @Test
+  void severalAtOnceBelongToOnePhase() {
+    OneBitPaging paging = new OneBitPaging(3, 1);
+    paging.request(new long[] {0, 1}, new boolean[] {false, true});
+    paging.request(new long[] {2, 3}, new boolean[] {false, false});
+    assertEquals(1, paging.phases());
+    assertTrue(paging.holds(1) && paging.holds(2) && paging.holds(3));
+    // Page 4 would still fit into the phase, and 1 is all that is not in it.
+    paging.request(new long[] {3, 4}, new boolean[] {true, true});
+    assertEquals(1, paging.phases());
+    assertTrue(paging.holds(2) && paging.holds(3) && paging.holds(4));
+    assertEquals(6, paging.requests());
+    assertEquals(5, paging.misses());
+    assertEquals(3, paging.resident());
+    assertThrows(InvalidArgumentException.class, () -> paging.request(new long[4], new boolean[4]));
+    assertThrows(InvalidArgumentException.class, () -> paging.request(new long[2], new boolean[1]));
+    assertThrows(
+        InvalidArgumentException.class, () -> paging.request(new long[] {-1}, new boolean[1]));
+    assertEquals(6, paging.requests());
+  }
+
+  /** The order in which pages came has no part in the choice, wherever a map may put them. */
+  @Test
+  void theChoiceDependsOnTheSeedOnly() {
+    for (int seed = 0; seed < 8; seed++) {
+      OneBitPaging rising = new OneBitPaging(3, seed);
+      OneBitPaging falling = new OneBitPaging(3, seed);
+      for (long page = 0; page < 3; page++) {
+        rising.request(64 * page, false);
+        falling.request(64 * (2 - page), false);
+      }
+      assertEquals(rising.request(5, true), falling.request(5, true));
+    }
+  }
+
   @Test
   void refusals() {
     assertThrows(InvalidArgumentException.class, () -> new OneBitPaging(0, 1));
