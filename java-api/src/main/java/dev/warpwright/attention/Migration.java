@@ -26,10 +26,9 @@ public final class Migration implements Resource {
   private final PagedKvCache to;
   private final HostPages buffer;
 
-  /** Of each row and index the page that was copied, the number of its last write, and the copy. */
-  private final int[][] copied;
-
+  /** Of each row and index the number of the write that was copied, and the copy. */
   private final long[][] stamps;
+
   private final int[][] copies;
   private boolean closed;
 
@@ -46,7 +45,6 @@ public final class Migration implements Resource {
     from.requireOwn("source", source);
     Checks.that(to != from, "to", "the cache that the sequence is in", "another cache");
     to.spec().requireLayout("to", from.spec());
-    copied = new int[source.rows()][0];
     stamps = new long[source.rows()][0];
     copies = new int[source.rows()][0];
     buffer = new HostPages(from.spec().pool(), BUFFER);
@@ -152,10 +150,9 @@ public final class Migration implements Resource {
       for (int row = 0; row < source.rows(); row++) {
         for (int index = 0; index < source.pageCount(row); index++) {
           int page = source.page(row, index);
+          // No two pages have a write of the same number.
           boolean there =
-              index < copied[row].length
-                  && copied[row][index] == page
-                  && stamps[row][index] == pages.stamp(page);
+              index < stamps[row].length && stamps[row][index] == pages.stamp(page);
           boolean complete =
               (index + 1) * pageSize <= source.length(row) && !source.isHot(page, pages);
           if (!there && (all || complete)) {
@@ -191,7 +188,6 @@ public final class Migration implements Resource {
         int before = copies[row].length;
         int after = Math.max(before, needed[row]);
         copies[row] = Arrays.copyOf(copies[row], after);
-        copied[row] = Arrays.copyOf(copied[row], after);
         stamps[row] = Arrays.copyOf(stamps[row], after);
         for (int index = before; index < after; index++) {
           copies[row][index] = to.pages().take();
@@ -208,7 +204,6 @@ public final class Migration implements Resource {
     buffer.read(from.pool(), Arrays.copyOfRange(load.pages, at, end), 0);
     buffer.write(to.pool(), target, 0);
     for (int i = at; i < end; i++) {
-      copied[load.rows[i]][load.indices[i]] = load.pages[i];
       stamps[load.rows[i]][load.indices[i]] = load.stamps[i];
     }
   }
@@ -219,7 +214,6 @@ public final class Migration implements Resource {
       to.pages().give(copies[row][index]);
     }
     copies[row] = Arrays.copyOf(copies[row], count);
-    copied[row] = Arrays.copyOf(copied[row], count);
     stamps[row] = Arrays.copyOf(stamps[row], count);
   }
 

@@ -55,6 +55,21 @@ class FastPagesTest {
     return fast.of(sequence, 1, tables, 0, scores, 0, 0);
   }
 
+  /** What was known of pages whose slots moved is forgotten. */
+  @Test
+  void anEvictionEmptiesTheMemories() {
+    try (PagedKvCache cache = ww.kvCache(SPEC)) {
+      Sequence sequence = cache.newSequence();
+      Batch batch = cache.batch(sequence).advance(20);
+      FastPages fast = new FastPages(4, 2, 3);
+      PageTables tables = new PageTables(1, 1, 4).begin(1).request(1, 19).row(20, PAGES, 0, 5);
+      ask(fast, sequence, tables, 9, 1, 8, 2, 0);
+      cache.evict(batch, new StreamingLlm(19, 2));
+      assertArrayEquals(new int[] {1, 3, 4}, ask(fast, sequence, tables, 1, 9, 0, 8, 0));
+      assertEquals(new PagingStatistics(3, 3, 0, 0, 0, 3), fast.statistics(sequence));
+    }
+  }
+
   /** Outputs of a sequence over some steps, with what its fast memories did. */
   private float[][] read(int others, boolean forks) {
     float[][] outs = new float[30][];

@@ -9,7 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.Warpwright;
 import dev.warpwright.kernels.InvalidArgumentException;
+import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.MemoryAccount;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -104,6 +106,39 @@ class MigrationTest {
       fork.close();
       assertEquals(100, here.freePages());
       assertEquals(60, there.freePages());
+    }
+  }
+
+  /** A page that will be written again waits, also where the step before is long over. */
+  @Test
+  void pagesThatAreNotFullWaitForTheEnd() {
+    Sequence sequence = here.newSequence();
+    read(reading, sequence, 18);
+    try (KvSnapshot snapshot = KvSnapshot.of(sequence)) {
+      Sequence restored = here.restore(snapshot);
+      try (Migration migration = new Migration(restored, there)) {
+        assertEquals(4 * 4, migration.stage());
+        assertEquals(4, migration.remaining());
+        assertArrayEquals(contents(restored), contents(migration.finish()));
+      }
+    }
+  }
+
+  /** What goes on while the last pages are copied is not what arrives. */
+  @Test
+  void aStepDuringTheEndIsRefused() {
+    Runnable nothing = () -> {};
+    AtomicReference<Runnable> once = new AtomicReference<>(nothing);
+    KernelDevice hooked = HookedDevice.of(ww.device(), () -> once.getAndSet(nothing).run());
+    try (PagedKvCache from = new PagedKvCache(hooked, SPEC)) {
+      Sequence sequence = from.newSequence();
+      Batch batch = from.batch(sequence).advance(9);
+      try (Migration migration = new Migration(sequence, there)) {
+        once.set(batch::advance);
+        assertThrows(IllegalStateException.class, migration::finish);
+        assertEquals(10, sequence.position());
+        assertEquals(10, migration.finish().position());
+      }
     }
   }
 

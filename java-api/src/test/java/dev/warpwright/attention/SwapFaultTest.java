@@ -5,65 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.Warpwright;
-import dev.warpwright.kernels.KernelDevice;
-import dev.warpwright.kernels.Tensor;
-import dev.warpwright.kernels.attention.AttentionKernels;
-import dev.warpwright.kernels.attention.KvPool;
-import dev.warpwright.kernels.attention.KvPoolSpec;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
 import org.junit.jupiter.api.Test;
 
 /** Copies to the host that a device breaks off. */
 class SwapFaultTest {
   private int exportsUntilFailure = Integer.MAX_VALUE;
 
-  /** Holds nothing, and fails when it is told to. */
-  private final class Pool extends KvPool {
-    Pool(KernelDevice device, KvPoolSpec spec) {
-      super(device, spec, 0);
+  private void exported() {
+    if (exportsUntilFailure-- == 0) {
+      throw new IllegalStateException("the device is gone");
     }
-
-    @Override
-    protected void doExport(int[] pages, Tensor keys, Tensor values, Tensor positions) {
-      if (exportsUntilFailure-- == 0) {
-        throw new IllegalStateException("the device is gone");
-      }
-    }
-
-    @Override
-    protected void doImport(int[] pages, Tensor keys, Tensor values, Tensor positions) {}
-
-    @Override
-    protected void release() {}
-  }
-
-  private static Object invoke(Object of, Method method, Object... arguments) throws Throwable {
-    try {
-      return method.invoke(of, arguments);
-    } catch (InvocationTargetException e) {
-      throw e.getCause();
-    }
-  }
-
-  private KernelDevice breaking(KernelDevice device) {
-    ClassLoader loader = getClass().getClassLoader();
-    AttentionKernels kernels =
-        (AttentionKernels)
-            Proxy.newProxyInstance(
-                loader,
-                new Class<?>[] {AttentionKernels.class},
-                (proxy, method, arguments) ->
-                    method.getName().equals("pool")
-                        ? new Pool(device, (KvPoolSpec) arguments[0])
-                        : invoke(device.attention(), method, arguments));
-    return (KernelDevice)
-        Proxy.newProxyInstance(
-            loader,
-            new Class<?>[] {KernelDevice.class},
-            (proxy, method, arguments) ->
-                method.getName().equals("attention") ? kernels : invoke(device, method, arguments));
   }
 
   private static Sequence reader(PagedKvCache cache, int tokens) {
@@ -80,7 +31,7 @@ class SwapFaultTest {
   void placesOfACopyThatFailedHoldNothing() {
     KvCacheSpec spec = KvCacheSpec.layers(1).headDim(8).pageSize(4).headPages(40);
     try (Warpwright ww = Warpwright.builder().threads(1).open();
-        PagedKvCache cache = new PagedKvCache(breaking(ww.device()), spec);
+        PagedKvCache cache = new PagedKvCache(HookedDevice.of(ww.device(), this::exported), spec);
         SwapSpace space = new SwapSpace(cache, 10)) {
       Sequence one = space.in(space.out(reader(cache, 32)));
       assertEquals(8, space.pagesOut());
