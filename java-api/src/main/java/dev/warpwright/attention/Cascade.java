@@ -20,18 +20,21 @@ import dev.warpwright.kernels.attention.PagedPrefillSpec;
 import dev.warpwright.kernels.attention.ScoreReduction;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Attention that reads what sequences share once for all of them. With queries of the members of a
- * group as rows of one request over the shared pages, and each sequence's request over its own,
+ * group as rows of one request over each part of the shared pages, and each sequence's request over
+ * its own,
  *
  * <pre>
- *   (o₀, lse₀) = attention(q, shared keys)    (o₁, lse₁) = attention(q, own keys)
- *   out = (e^lse₀ · o₀ + e^lse₁ · o₁) / (e^lse₀ + e^lse₁)
+ *   (oₚ, lseₚ) = attention(q, part p of the shared keys)    (oₙ, lseₙ) = attention(q, own keys)
+ *   out = Σ e^lseᵢ · oᵢ / Σ e^lseᵢ
  * </pre>
  *
- * Masks, rotations and biases go by logical positions, so both parts are as they would be in one;
+ * Masks, rotations and biases go by logical positions, so all parts are as they would be in one;
  * sink logits are counted with the own keys only. Source: Ye et al. 2025 (FlashInfer, arXiv
  * 2501.01005).
  */
@@ -43,7 +46,11 @@ final class Cascade implements Resource {
   private final PagedPrefill shared;
   private final PagedDecode ownToken;
   private final PagedPrefill ownTokens;
-  private final MergeStates merge;
+
+  /** By the number of states that become one. */
+  private final Map<Integer, MergeStates> merges = new HashMap<>();
+
+  private final int maxTokens;
 
   // Queries and results in the order of the tables; outputs and log-sum-exps of both parts.
   private final ScratchTensor queries;
@@ -54,6 +61,7 @@ final class Cascade implements Resource {
 
   private @Nullable Batch batch;
   private long step;
+  private @Nullable CascadeTables tables;
   private @Nullable TokenOrder order;
 
   Cascade(KernelDevice device, AttentionSpec spec) {
@@ -65,9 +73,13 @@ final class Cascade implements Resource {
     Masking masks = spec.masking();
     Masking withoutSinks =
         new Masking(masks.causal(), masks.window(), masks.softCap(), masks.alibi(), false);
-    int tokens = Math.max(spec.maxTokens(), spec.maxBatch());
+    maxTokens = Math.max(spec.maxTokens(), spec.maxBatch());
+    int parts = CascadeTables.MOST_PARTS;
+    // A group has two members at least; the tokens of those in none are a request more.
+    int requests = Math.multiplyExact(parts, spec.maxBatch() / 2 + 1);
+    int stacked = Math.max(maxTokens, Math.multiplyExact(parts, spec.maxBatch()));
     try {
-      shared = own(kernels.pagedPrefill(prefill(spec, spec.maxBatch() + 1, withoutSinks), pool));
+      shared = own(kernels.pagedPrefill(prefill(spec, requests, stacked, withoutSinks), pool));
       ownToken =
           own(
               kernels.pagedDecode(
@@ -81,8 +93,8 @@ final class Cascade implements Resource {
                       masks,
                       ScoreReduction.NONE),
                   pool));
-      ownTokens = own(kernels.pagedPrefill(prefill(spec, spec.maxBatch(), masks), pool));
-      merge = own(kernels.mergeStates(new MergeStatesSpec(2, tokens, heads, dim)));
+      ownTokens = own(kernels.pagedPrefill(prefill(spec, spec.maxBatch(), maxTokens, masks), pool));
+      merge(2);
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -94,16 +106,27 @@ final class Cascade implements Resource {
     mergedLse = own(new ScratchTensor(device));
   }
 
-  private static PagedPrefillSpec prefill(AttentionSpec spec, int requests, Masking masking) {
+  private static PagedPrefillSpec prefill(
+      AttentionSpec spec, int requests, int tokens, Masking masking) {
     return new PagedPrefillSpec(
         spec.heads(),
         spec.cache().pool().spec(),
         requests,
-        Math.max(spec.maxTokens(), spec.maxBatch()),
+        tokens,
         spec.maxLength(),
         spec.rope(),
         spec.scale(),
         masking);
+  }
+
+  private MergeStates merge(int states) {
+    MergeStates known = merges.get(states);
+    if (known == null) {
+      MergeStatesSpec spec = new MergeStatesSpec(states, maxTokens, heads, dim);
+      known = own(device.attention().mergeStates(spec));
+      merges.put(states, known);
+    }
+    return known;
   }
 
   private <T extends Resource> T own(T part) {
@@ -113,7 +136,7 @@ final class Cascade implements Resource {
 
   /** Memory that plans and scratch tensors hold. */
   long bytes() {
-    long bytes = merge.workspaceBytes();
+    long bytes = merges.values().stream().mapToLong(MergeStates::workspaceBytes).sum();
     for (BatchPlan plan : new BatchPlan[] {shared, ownToken, ownTokens}) {
       bytes += plan.workspaceBytes();
     }
@@ -133,11 +156,16 @@ final class Cascade implements Resource {
     if (batch != next || step != next.step()) {
       batch = null;
       order = null;
-      CascadeTables tables = new CascadeTables(next);
-      if (!tables.isEmpty() && whole.tokens() > 0) {
-        shared.update(tables.shared());
-        (next.isDecode() ? ownToken : ownTokens).update(tables.own());
-        order = new TokenOrder(device, whole, tables.order());
+      CascadeTables now = tables;
+      if (now == null || !now.areOf(next)) {
+        now = new CascadeTables(next);
+        tables = now;
+      }
+      if (!now.isEmpty() && whole.tokens() > 0) {
+        now.fill();
+        shared.update(now.shared());
+        (next.isDecode() ? ownToken : ownTokens).update(now.own());
+        order = new TokenOrder(device, whole, now.order());
       }
       batch = next;
       step = next.step();
@@ -160,27 +188,39 @@ final class Cascade implements Resource {
       @Nullable Tensor lse) {
     int tokens = of.tokens();
     require(tokens, q, out, lse);
+    int parts = tables == null ? 1 : tables.parts();
     Tensor stacked = q;
-    if (!stacking.isAsGiven()) {
-      stacked = queries.of(tokens, heads, dim);
-      stacking.gather(q, stacked);
+    if (parts > 1 || !stacking.isAsGiven()) {
+      stacked = queries.of((long) parts * tokens, heads, dim);
+      stacking.gather(q, stacked.slice(0, tokens));
+      for (int part = 1; part < parts; part++) {
+        Tensor again = stacked.slice((long) part * tokens, (part + 1L) * tokens);
+        device.copy(stacked.slice(0, tokens), again);
+      }
     }
-    Tensor parts = outs.of(2L * tokens, heads, dim).reshape(2, tokens, heads, dim);
-    Tensor logs = lses.of(2, tokens, heads);
+    Tensor first = stacked.slice(0, tokens);
+    long rows = (long) parts * tokens;
+    Tensor states = outs.of(rows + tokens, heads, dim);
+    Tensor logs = lses.of(1, rows + tokens, heads).row(0);
+    Tensor ownOut = states.slice(rows, rows + tokens);
+    Tensor ownLog = logs.slice(rows, rows + tokens);
     AttentionBias slopes = new AttentionBias(bias.slopes(), null);
-    shared.run(layer, stacked, slopes, parts.row(0), logs.row(0));
+    shared.run(layer, stacked, slopes, states.slice(0, rows), logs.slice(0, rows));
     if (of.isDecode()) {
-      ownToken.run(layer, stacked, bias, parts.row(1), logs.row(1), null);
+      ownToken.run(layer, first, bias, ownOut, ownLog, null);
     } else {
-      ownTokens.run(layer, stacked, bias, parts.row(1), logs.row(1));
+      ownTokens.run(layer, first, bias, ownOut, ownLog);
     }
+    MergeStates merge = merge(parts + 1);
+    states = states.reshape(parts + 1, tokens, heads, dim);
+    logs = logs.reshape(parts + 1, tokens, heads);
     if (stacking.isAsGiven()) {
-      merge.run(parts, logs, out, lse);
+      merge.run(states, logs, out, lse);
       return;
     }
     Tensor all = merged.of(tokens, heads, dim);
     Tensor allLogs = mergedLse.of(1, tokens, heads).row(0);
-    merge.run(parts, logs, all, allLogs);
+    merge.run(states, logs, all, allLogs);
     stacking.scatter(all, out);
     if (lse != null) {
       stacking.scatter(allLogs, lse);

@@ -151,8 +151,7 @@ public final class Migration implements Resource {
         for (int index = 0; index < source.pageCount(row); index++) {
           int page = source.page(row, index);
           // No two pages have a write of the same number.
-          boolean there =
-              index < stamps[row].length && stamps[row][index] == pages.stamp(page);
+          boolean there = index < stamps[row].length && stamps[row][index] == pages.stamp(page);
           boolean complete =
               (index + 1) * pageSize <= source.length(row) && !source.isHot(page, pages);
           if (!there && (all || complete)) {

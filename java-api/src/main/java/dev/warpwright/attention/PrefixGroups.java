@@ -54,6 +54,11 @@ public final class PrefixGroups {
     int shared(int row) {
       return shared[row];
     }
+
+    /** Pages of the row of which they share most. */
+    int longest() {
+      return Arrays.stream(shared).max().orElse(0);
+    }
   }
 
   /**

@@ -21,10 +21,8 @@ public final class Sequence implements Resource {
   private int position;
   private long version;
 
-  /** How often slots moved to other places, and how often a page was replaced by a copy. */
+  /** How often slots of a row moved to other places. */
   private long compactions;
-
-  private long replacements;
 
   /** Writes of all pages before the last step: what was written later may still be incomplete. */
   private long settled = Long.MAX_VALUE;
@@ -195,11 +193,6 @@ public final class Sequence implements Resource {
     return compactions;
   }
 
-  /** Changes when a page that was there already becomes another one. */
-  long replacements() {
-    return compactions + replacements;
-  }
-
   /** Adds the row to tables. */
   void addTo(PageTables tables, int row) {
     addTo(tables, row, 0);
@@ -211,9 +204,9 @@ public final class Sequence implements Resource {
     tables.row(lengths[row] - slots, pages[row], without, pageCounts[row] - without);
   }
 
-  /** Adds the first {@code count} pages of the row, all full, to tables. */
-  void addFirstTo(PageTables tables, int row, int count) {
-    tables.row(count * cache.spec().pageSize(), pages[row], 0, count);
+  /** Adds the pages {@code from..to − 1} of the row, all full, to tables. */
+  void addFullTo(PageTables tables, int row, int from, int to) {
+    tables.row((to - from) * cache.spec().pageSize(), pages[row], from, to - from);
   }
 
   /** Pages that {@code tokens} more tokens need in all rows. */
@@ -256,7 +249,6 @@ public final class Sequence implements Resource {
   /** The page at an index is another from now on. */
   void replacePage(int row, int index, int page) {
     pages[row][index] = page;
-    replacements++;
   }
 
   /** The row has other pages and fewer slots from now on. */

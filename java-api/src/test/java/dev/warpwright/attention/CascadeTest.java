@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.Warpwright;
 import dev.warpwright.kernels.DType;
@@ -191,7 +192,7 @@ class CascadeTest {
       Sequence[] readers = new Sequence[16];
       Arrays.setAll(readers, i -> more(attention, text.fork(), 1 + i));
       Batch batch = cache.batch(readers).advance();
-      CascadeTables tables = new CascadeTables(batch);
+      CascadeTables tables = new CascadeTables(batch).fill();
       int own = IntStream.range(0, 16).map(i -> 2 + i).sum();
       for (int layer = 0; layer < LAYERS; layer++) {
         assertEquals(2 * 100, tables.shared().slots(layer));
@@ -200,6 +201,96 @@ class CascadeTest {
       }
       assertEquals(16, tables.shared().newTokens(0));
     }
+  }
+
+  /** Groups stay while sequences grow, and are found again when pages become others. */
+  @Test
+  void groupsAreFoundAgainWhenPagesBecomeOthers() {
+    try (PagedAttention plain = ww.attention(spec(Masking.CAUSAL));
+        PagedAttention cascade = ww.attention(spec(Masking.CAUSAL).cascade(true))) {
+      Sequence[] sequences = families(plain);
+      Batch batch = cache.batch(sequences).advance();
+      CascadeTables tables = new CascadeTables(batch);
+      compare(plain, cascade, batch);
+      for (int step = 0; step < 5; step++) {
+        compare(plain, cascade, batch.advance());
+        assertTrue(tables.areOf(batch));
+      }
+      assertFalse(tables.areOf(cache.batch(sequences)));
+      cache.evict(cache.batch(sequences[0]), new StreamingLlm(22, 6));
+      assertFalse(tables.areOf(batch));
+      compare(plain, cascade, batch.advance());
+      // A fork shares what was there all the time.
+      tables = new CascadeTables(batch);
+      Sequence fork = sequences[3].fork();
+      assertTrue(tables.areOf(batch));
+      compare(plain, cascade, batch.advance());
+      fork.close();
+    }
+  }
+
+  /** Long beginnings are read in parts; how many is a matter of each group. */
+  @Test
+  void longBeginningsAreDivided() {
+    try (PagedAttention plain = ww.attention(spec(Masking.CAUSAL));
+        PagedAttention cascade = ww.attention(spec(Masking.CAUSAL).cascade(true))) {
+      Sequence longText = cache.newSequence();
+      for (int i = 0; i < 3; i++) {
+        more(plain, longText, 451);
+      }
+      Sequence shortText = more(plain, cache.newSequence(), 25);
+      Sequence[] sequences = {
+        longText,
+        more(plain, shortText.fork(), 2),
+        more(plain, longText.fork(), 3),
+        shortText,
+        more(plain, longText.fork(), 1)
+      };
+      Batch both = cache.batch(sequences).advance();
+      CascadeTables tables = new CascadeTables(both).fill();
+      assertEquals(2, tables.parts());
+      assertEquals(2 * 5, tables.shared().tokens());
+      assertEquals(2 * (4 * 338 + 4 * 6), tables.shared().slots(1));
+      assertEquals(4 * 169, tables.shared().maxLength());
+      compare(plain, cascade, both);
+      both.advance(1, 2, 1, 1, 1);
+      assertEquals(1, new CascadeTables(both).fill().parts());
+      compare(plain, cascade, both);
+    }
+  }
+
+  /** A group's bits do not change with another one whose beginning is in more parts. */
+  @Test
+  void otherGroupsDoNotChangeABit() {
+    float[][] outs = new float[2][];
+    for (int round = 0; round < 2; round++) {
+      random.setSeed(3);
+      try (PagedAttention cascade = ww.attention(spec(Masking.CAUSAL).cascade(true))) {
+        Sequence text = more(cascade, cache.newSequence(), 25);
+        Sequence fork = more(cascade, text.fork(), 2);
+        Tensor k = normals(2, 2);
+        Tensor q = normals(2, QUERY_HEADS);
+        Sequence other = cache.newSequence();
+        for (int i = 0; i < 3 * round; i++) {
+          more(cascade, other, 400);
+        }
+        Batch batch =
+            round == 0
+                ? cache.batch(text, fork).advance()
+                : cache.batch(text, fork, other, other.fork()).advance();
+        int n = batch.size();
+        Tensor keys = normals(n, 2);
+        Tensor queries = normals(n, QUERY_HEADS);
+        ww.device().copy(k, keys.slice(0, 2));
+        ww.device().copy(q, queries.slice(0, 2));
+        Tensor out = output(n);
+        cascade.append(0, batch, keys, keys);
+        cascade.decode(0, batch, queries, out);
+        outs[round] = Arrays.copyOf(out.toFloats(), 2 * QUERY_HEADS * 8);
+        assertEquals(1 + round, new CascadeTables(batch).fill().parts());
+      }
+    }
+    assertArrayEquals(outs[0], outs[1]);
   }
 
   @Test
