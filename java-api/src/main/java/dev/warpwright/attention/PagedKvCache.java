@@ -91,18 +91,9 @@ public final class PagedKvCache implements Resource {
     return new Batch(this, sequences);
   }
 
-  /**
-   * Beginnings of texts that the cache keeps for sequences to come.
-   *
-   * @throws IllegalStateException if the cache notes scores: these are each sequence's own, so that
-   *     sequences cannot share pages for long
-   */
+  /** Beginnings of texts that the cache keeps for sequences to come. */
   public PrefixIndex prefixes() {
     requireOpen();
-    if (spec.observation().kind() != Observation.Kind.NOTHING) {
-      throw new IllegalStateException(
-          "prefixes of a cache that notes " + spec.observation() + ": only one that notes nothing");
-    }
     return prefixes;
   }
 

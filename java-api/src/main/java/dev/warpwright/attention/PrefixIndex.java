@@ -21,6 +21,12 @@ import org.jspecify.annotations.Nullable;
  * that no sequence holds are given back, the ones first that were not used for the longest time,
  * and ends before beginnings.
  *
+ * <p>In a cache that notes scores, pages cannot stay shared: every step writes beside all of its
+ * sequence's slots, and what it notes is of that sequence. There {@link #adopt} copies the pages
+ * and forgets what was noted, which saves reading but no memory; scores are those that the
+ * adopter's own tokens give, so that sums over all queries, as H2O takes them, lack those of the
+ * beginning.
+ *
  * <p>Keys and values depend on nothing but the tokens before only while one model reads them:
  * {@link #clear} when that changes. Sources: Kwon et al. 2023 (vLLM, arXiv 2309.06180), Zheng et
  * al. 2024 (SGLang, arXiv 2312.07104).
@@ -101,12 +107,38 @@ public final class PrefixIndex {
    * logits. The caller closes the sequence.
    *
    * @param tokens the beginning of a text, at least one token
+   * @throws PoolExhaustedException if the cache notes scores and has too few free pages for copies;
+   *     nothing has changed then
    */
   public Sequence adopt(int... tokens) {
     synchronized (cache) {
       List<Node> path = path(tokens);
       use(path);
-      return new Sequence(cache, path.size() * cache.spec().pageSize(), tables(path));
+      Sequence sequence = new Sequence(cache, path.size() * cache.spec().pageSize(), tables(path));
+      if (cache.notes().scores() != null) {
+        try {
+          separate(sequence, path.size());
+        } catch (RuntimeException e) {
+          sequence.close();
+          throw e;
+        }
+      }
+      return sequence;
+    }
+  }
+
+  /** Gives a sequence pages of its own beside which nothing is noted. */
+  private void separate(Sequence sequence, int count) {
+    PageCopies copies = new PageCopies(pages);
+    for (int row = 0; row < sequence.rows(); row++) {
+      for (int index = 0; index < count; index++) {
+        copies.beforeWriting(sequence, row, index);
+      }
+    }
+    cache.requireFree(copies.count());
+    copies.apply(cache.pool());
+    for (int row = 0; row < sequence.rows(); row++) {
+      cache.notes().forget(sequence, row);
     }
   }
 
