@@ -64,9 +64,10 @@ class PrefixNotesTest {
     try (PagedKvCache cache = ww.kvCache(SPEC.observing(Observation.sum()));
         PagedAttention attention = Readers.attention(ww, cache)) {
       Sequence reader = known(attention, cache);
-      Sequence adopter = cache.prefixes().adopt(text(24));
       float[] before = notes(reader, 3);
+      Sequence adopter = cache.prefixes().adopt(text(24));
       assertArrayEquals(new float[16], notes(adopter, 3));
+      assertArrayEquals(before, notes(reader, 3));
       assertArrayEquals(read(attention, reader, 8), read(attention, adopter, 8));
       float[] all = notes(reader, 3);
       float[] own = notes(adopter, 3);
@@ -111,7 +112,9 @@ class PrefixNotesTest {
       assertEquals(16, refused.asked());
       assertEquals(15, cache.freePages());
       assertEquals(16, cache.prefixes().known(text(24)));
-      assertEquals(16, reader.position());
+      reader.close();
+      cache.prefixes().clear();
+      assertEquals(31, cache.freePages());
     }
   }
 }
