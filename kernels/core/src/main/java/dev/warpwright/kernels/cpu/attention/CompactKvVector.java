@@ -8,12 +8,14 @@ import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.cpu.HostDevice;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
-/** Moves slots; one chunk of work is one row, whose slots move in rising order. */
+/**
+ * Moves slots; one chunk of work is one row, whose slots move in rising order: what is written was
+ * read before.
+ */
 final class CompactKvVector extends CompactKv {
   private final WorkerPool workers;
-  private final KvPoolVector pages;
+  private final SlotMoves[] moves;
 
   // The arguments of the run that is under way: fields, so that a run makes no closure.
   private final WorkerPool.ChunkTask move = this::move;
@@ -25,7 +27,11 @@ final class CompactKvVector extends CompactKv {
   CompactKvVector(HostDevice device, CompactKvSpec spec, KvPool pool) {
     super(device, spec, pool, 0);
     workers = device.pool();
-    pages = (KvPoolVector) pool;
+    moves = new SlotMoves[workers.threads()];
+    for (int i = 0; i < moves.length; i++) {
+      moves[i] = new SlotMoves((KvPoolVector) pool);
+    }
+    workspaceIs(moves.length * moves[0].bytes());
   }
 
   @Override
@@ -43,14 +49,14 @@ final class CompactKvVector extends CompactKv {
   private void move(int chunk, int worker) {
     int row = from.rowOf(layer, 0, 0) + chunk;
     int pageSize = from.pageSize();
-    long start = from.slotStart(row);
-    for (int i = 0; i < to.length(row); i++) {
-      int slot = kept.get(ValueLayout.JAVA_INT_UNALIGNED, (start + i) * Integer.BYTES);
-      int page = from.page(row, slot / pageSize);
-      int target = to.page(row, i / pageSize);
-      // Most slots of a protected prefix stay, and pages that are shared must not be written.
-      if (slot != i || page != target) {
-        pages.copySlot(page, slot % pageSize, target, i % pageSize);
+    for (int index = 0; index < to.usedPageCount(row); index++) {
+      int page = to.page(row, index);
+      int own = page == from.page(row, index) ? index : -1;
+      int filled = Math.min(pageSize, to.length(row) - index * pageSize);
+      for (int slot = 0; slot < filled; slot += Lanes.BLOCK) {
+        long at = (from.slotStart(row) + (long) index * pageSize + slot) * Integer.BYTES;
+        int count = Math.min(Lanes.BLOCK, filled - slot);
+        moves[worker].move(from, row, kept, at, count, page, slot, own);
       }
     }
   }

@@ -89,21 +89,13 @@ final class KvPoolVector extends KvPool {
 
   /** Reads a key. */
   void getKey(int page, int slot, float[] key) {
-    long at = layout.key(page, slot);
-    for (int dim = 0; dim < key.length; dim++) {
-      long word = at + (long) (dim / layout.wordElements()) * layout.keyStride();
-      key[dim] = kernels.get(pages, word, dim % layout.wordElements());
-    }
+    VectorWords.read(spec().dtype(), pages, layout.key(page, slot), layout.keyStride(), key);
     multiply(key, page, slot, 0);
   }
 
   /** Reads a value. */
   void getValue(int page, int slot, float[] value) {
-    long at = layout.value(page, slot);
-    for (int dim = 0; dim < value.length; dim++) {
-      long word = at + (long) (dim / layout.wordElements()) * KvLayout.WORD;
-      value[dim] = kernels.get(pages, word, dim % layout.wordElements());
-    }
+    VectorWords.read(spec().dtype(), pages, layout.value(page, slot), KvLayout.WORD, value);
     multiply(value, page, slot, 1);
   }
 
@@ -155,6 +147,21 @@ final class KvPoolVector extends KvPool {
     wild[page] |= !isTame(value);
   }
 
+  /** Notes the largest magnitude of what was stored in a page, before it was rounded. */
+  void stored(int page, float most) {
+    wild[page] |= !(most < kernels.overflow());
+  }
+
+  /** Notes whether all that was imported into a page is finite. */
+  void imported(int page, boolean finite) {
+    wild[page] = !finite;
+  }
+
+  /** Notes that what lay in one page lies in another now. */
+  void copied(int fromPage, int toPage) {
+    wild[toPage] |= wild[fromPage];
+  }
+
   /** Stores the logical position of the token in a slot of a page. */
   void putPosition(int page, int slot, int position) {
     pages.set(ValueLayout.JAVA_INT, layout.position(page, slot), position);
@@ -179,25 +186,6 @@ final class KvPoolVector extends KvPool {
     return Support.yes();
   }
 
-  /** Copies a slot, its position and the numbers beside it. */
-  void copySlot(int fromPage, int fromSlot, int toPage, int toSlot) {
-    long key = layout.key(fromPage, fromSlot);
-    long toKey = layout.key(toPage, toSlot);
-    for (int word = 0; word < layout.words(); word++) {
-      long at = (long) word * layout.keyStride();
-      pages.set(ValueLayout.JAVA_INT, toKey + at, pages.get(ValueLayout.JAVA_INT, key + at));
-    }
-    MemorySegment.copy(
-        pages,
-        layout.value(fromPage, fromSlot),
-        pages,
-        layout.value(toPage, toSlot),
-        layout.rowBytes());
-    pages.set(ValueLayout.JAVA_INT, layout.position(toPage, toSlot), position(fromPage, fromSlot));
-    wild[toPage] |= wild[fromPage];
-    SlotNumbers.copy(this, fromPage, fromSlot, toPage, toSlot);
-  }
-
   @Override
   protected void doCopy(int[] from, int[] to) {
     for (int i = 0; i < from.length; i++) {
@@ -209,129 +197,19 @@ final class KvPoolVector extends KvPool {
 
   @Override
   protected void doExport(int[] from, Tensor toKeys, Tensor toValues, Tensor toPositions) {
-    int[] block = new int[blockWords()];
+    PageCopies copies = new PageCopies(this);
     for (int i = 0; i < from.length; i++) {
-      exportPage(from[i], i, toKeys.segment(), toValues.segment(), toPositions.segment(), block);
+      copies.exportPage(from[i], i, toKeys.segment(), toValues.segment(), toPositions.segment());
     }
   }
 
   @Override
   protected void doImport(int[] to, Tensor fromKeys, Tensor fromValues, Tensor fromPositions) {
-    int[] block = new int[blockWords()];
+    PageCopies copies = new PageCopies(this);
     for (int i = 0; i < to.length; i++) {
-      importPage(
-          to[i], i, fromKeys.segment(), fromValues.segment(), fromPositions.segment(), block);
+      copies.importPage(
+          to[i], i, fromKeys.segment(), fromValues.segment(), fromPositions.segment());
     }
-  }
-
-  /** Words of scratch memory that a copy in or out needs. */
-  int blockWords() {
-    return Lanes.BLOCK * layout.words();
-  }
-
-  /** Copies a page out, in canonical form, as entry {@code index} of each tensor. */
-  void exportPage(
-      int page,
-      int index,
-      MemorySegment toKeys,
-      MemorySegment toValues,
-      MemorySegment toPositions,
-      int[] block) {
-    MemorySegment.copy(
-        pages, layout.position(page, 0), toPositions, index * positionBytes(), positionBytes());
-    for (int slot = 0; slot < spec().pageSize(); slot += Lanes.BLOCK) {
-      int count = Math.min(Lanes.BLOCK, spec().pageSize() - slot);
-      readKeys(page, slot, count, block);
-      toCanonical(block, count, toKeys, index, slot);
-      readValues(page, slot, count, block);
-      toCanonical(block, count, toValues, index, slot);
-    }
-  }
-
-  /** Copies a page in from canonical form, entry {@code index} of each tensor. */
-  void importPage(
-      int page,
-      int index,
-      MemorySegment fromKeys,
-      MemorySegment fromValues,
-      MemorySegment fromPositions,
-      int[] block) {
-    MemorySegment.copy(
-        fromPositions, index * positionBytes(), pages, layout.position(page, 0), positionBytes());
-    boolean finite = true;
-    for (int slot = 0; slot < spec().pageSize(); slot += Lanes.BLOCK) {
-      int count = Math.min(Lanes.BLOCK, spec().pageSize() - slot);
-      fromCanonical(fromKeys, index, slot, count, block);
-      finite &= kernels.areFinite(block, count * layout.words());
-      writeKeys(page, slot, count, block);
-      fromCanonical(fromValues, index, slot, count, block);
-      finite &= kernels.areFinite(block, count * layout.words());
-      writeValues(page, slot, count, block);
-    }
-    wild[page] = !finite;
-  }
-
-  /** Copies keys of up to a block of slots out as rows of words. */
-  private void readKeys(int page, int slot, int count, int[] rows) {
-    int words = layout.words();
-    for (int s = 0; s < count; s++) {
-      long at = layout.key(page, slot + s);
-      for (int word = 0; word < words; word++) {
-        rows[s * words + word] =
-            pages.get(ValueLayout.JAVA_INT, at + (long) word * layout.keyStride());
-      }
-    }
-  }
-
-  private void writeKeys(int page, int slot, int count, int[] rows) {
-    int words = layout.words();
-    for (int s = 0; s < count; s++) {
-      long at = layout.key(page, slot + s);
-      for (int word = 0; word < words; word++) {
-        pages.set(
-            ValueLayout.JAVA_INT, at + (long) word * layout.keyStride(), rows[s * words + word]);
-      }
-    }
-  }
-
-  private void readValues(int page, int slot, int count, int[] rows) {
-    int words = layout.words();
-    for (int s = 0; s < count; s++) {
-      MemorySegment.copy(
-          pages, ValueLayout.JAVA_INT, layout.value(page, slot + s), rows, s * words, words);
-    }
-  }
-
-  private void writeValues(int page, int slot, int count, int[] rows) {
-    int words = layout.words();
-    for (int s = 0; s < count; s++) {
-      MemorySegment.copy(
-          rows, s * words, pages, ValueLayout.JAVA_INT, layout.value(page, slot + s), words);
-    }
-  }
-
-  private void toCanonical(int[] rows, int count, MemorySegment to, int page, int slot) {
-    MemorySegment.copy(
-        rows,
-        0,
-        to,
-        ValueLayout.JAVA_INT_UNALIGNED,
-        canonicalAt(page, slot),
-        count * layout.words());
-  }
-
-  private void fromCanonical(MemorySegment from, int page, int slot, int count, int[] rows) {
-    MemorySegment.copy(
-        from,
-        ValueLayout.JAVA_INT_UNALIGNED,
-        canonicalAt(page, slot),
-        rows,
-        0,
-        count * layout.words());
-  }
-
-  private long canonicalAt(int page, int slot) {
-    return ((long) page * spec().pageSize() + slot) * layout.words() * KvLayout.WORD;
   }
 
   @Override

@@ -25,8 +25,8 @@ final class MergeStatesVector extends MergeStates {
   /** For each worker the largest log-sum-exps of a block, then the sums of its weights. */
   private final float[][] sums;
 
-  /** For each worker the elements of a head. */
-  private final float[][] rows;
+  /** For each worker the states of a head that are added. */
+  private final Parts[] parts;
 
   // The arguments of the run that is under way: fields, so that a run makes no closure.
   private final WorkerPool.ChunkTask merge = this::merge;
@@ -36,14 +36,28 @@ final class MergeStatesVector extends MergeStates {
   private MemorySegment out = MemorySegment.NULL;
   private @Nullable MemorySegment lse;
 
+  /** States with a weight: where they lie, and their weights. */
+  private static final class Parts {
+    private final long[] offsets;
+    private final float[] shares;
+
+    Parts(int states) {
+      offsets = new long[states];
+      shares = new float[states];
+    }
+  }
+
   MergeStatesVector(HostDevice device, MergeStatesSpec spec) {
     super(device, spec, 0);
     workers = device.pool();
     weights = new float[workers.threads()][spec.states() * BLOCK];
     sums = new float[workers.threads()][2 * BLOCK];
-    rows = new float[workers.threads()][spec.headDim()];
-    workspaceIs(
-        (long) Float.BYTES * workers.threads() * ((spec.states() + 2) * BLOCK + spec.headDim()));
+    parts = new Parts[workers.threads()];
+    for (int i = 0; i < parts.length; i++) {
+      parts[i] = new Parts(spec.states());
+    }
+    long floats = (spec.states() + 2L) * BLOCK + spec.states();
+    workspaceIs(workers.threads() * (Float.BYTES * floats + (long) Long.BYTES * spec.states()));
   }
 
   @Override
@@ -65,7 +79,7 @@ final class MergeStatesVector extends MergeStates {
     weigh(weight, sum);
     for (int lane = 0; lane < count; lane++) {
       float total = sum[BLOCK + lane];
-      add(first + lane, lane, weight, total == 0 ? 0 : 1 / total, rows[worker]);
+      add(first + lane, lane, weight, total == 0 ? 0 : 1 / total, parts[worker]);
       if (lse != null) {
         lse.set(
             ValueLayout.JAVA_FLOAT_UNALIGNED,
@@ -114,37 +128,65 @@ final class MergeStatesVector extends MergeStates {
     }
   }
 
-  /** Adds up the states of a head in {@code row}; one of weight 0 is not read. */
-  private void add(long head, int lane, float[] weight, float factor, float[] row) {
-    Arrays.fill(row, 0);
+  /** Adds up the states of a head; one of weight 0 is not read. */
+  private void add(long head, int lane, float[] weight, float factor, Parts parts) {
+    int headDim = spec().headDim();
+    int count = 0;
     for (int state = 0; state < spec().states(); state++) {
       float share = weight[state * BLOCK + lane];
       if (share != 0) {
-        add((state * heads + head) * Float.BYTES * row.length, share, row);
+        parts.shares[count] = share;
+        parts.offsets[count++] = (state * heads + head) * Float.BYTES * headDim;
       }
     }
+    long to = head * Float.BYTES * headDim;
     int dim = 0;
-    for (; dim + Lanes.COUNT <= row.length; dim += Lanes.COUNT) {
-      FloatVector.fromArray(Lanes.F, row, dim).mul(factor).intoArray(row, dim);
+    for (; dim + 4 * Lanes.COUNT <= headDim; dim += 4 * Lanes.COUNT) {
+      addFour(parts, count, (long) Float.BYTES * dim, factor, to);
     }
-    for (; dim < row.length; dim++) {
-      row[dim] *= factor;
+    for (; dim + Lanes.COUNT <= headDim; dim += Lanes.COUNT) {
+      addOne(parts, count, (long) Float.BYTES * dim, factor, to);
     }
-    MemorySegment.copy(
-        row, 0, out, ValueLayout.JAVA_FLOAT_UNALIGNED, head * Float.BYTES * row.length, row.length);
+    for (; dim < headDim; dim++) {
+      float sum = 0;
+      for (int i = 0; i < count; i++) {
+        long at = parts.offsets[i] + (long) Float.BYTES * dim;
+        sum = Math.fma(outs.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at), parts.shares[i], sum);
+      }
+      out.set(ValueLayout.JAVA_FLOAT_UNALIGNED, to + (long) Float.BYTES * dim, sum * factor);
+    }
   }
 
-  private void add(long at, float share, float[] row) {
-    int dim = 0;
-    for (; dim + Lanes.COUNT <= row.length; dim += Lanes.COUNT) {
-      FloatVector.fromMemorySegment(Lanes.F, outs, at + (long) Float.BYTES * dim, Lanes.ORDER)
-          .fma(FloatVector.broadcast(Lanes.F, share), FloatVector.fromArray(Lanes.F, row, dim))
-          .intoArray(row, dim);
+  private void addFour(Parts parts, int count, long from, float factor, long to) {
+    MemorySegment all = outs;
+    long step = (long) Float.BYTES * Lanes.COUNT;
+    FloatVector a = FloatVector.zero(Lanes.F);
+    FloatVector b = a;
+    FloatVector c = a;
+    FloatVector d = a;
+    for (int i = 0; i < count; i++) {
+      long at = parts.offsets[i] + from;
+      FloatVector share = FloatVector.broadcast(Lanes.F, parts.shares[i]);
+      a = FloatVector.fromMemorySegment(Lanes.F, all, at, Lanes.ORDER).fma(share, a);
+      b = FloatVector.fromMemorySegment(Lanes.F, all, at + step, Lanes.ORDER).fma(share, b);
+      c = FloatVector.fromMemorySegment(Lanes.F, all, at + 2 * step, Lanes.ORDER).fma(share, c);
+      d = FloatVector.fromMemorySegment(Lanes.F, all, at + 3 * step, Lanes.ORDER).fma(share, d);
     }
-    for (; dim < row.length; dim++) {
-      float value = outs.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at + (long) Float.BYTES * dim);
-      row[dim] = Math.fma(value, share, row[dim]);
+    long at = to + from;
+    a.mul(factor).intoMemorySegment(out, at, Lanes.ORDER);
+    b.mul(factor).intoMemorySegment(out, at + step, Lanes.ORDER);
+    c.mul(factor).intoMemorySegment(out, at + 2 * step, Lanes.ORDER);
+    d.mul(factor).intoMemorySegment(out, at + 3 * step, Lanes.ORDER);
+  }
+
+  private void addOne(Parts parts, int count, long from, float factor, long to) {
+    FloatVector sum = FloatVector.zero(Lanes.F);
+    for (int i = 0; i < count; i++) {
+      long at = parts.offsets[i] + from;
+      FloatVector share = FloatVector.broadcast(Lanes.F, parts.shares[i]);
+      sum = FloatVector.fromMemorySegment(Lanes.F, outs, at, Lanes.ORDER).fma(share, sum);
     }
+    sum.mul(factor).intoMemorySegment(out, to + from, Lanes.ORDER);
   }
 
   @Override

@@ -11,13 +11,14 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/** Looks at keys; one chunk of work is one row. */
+/**
+ * Looks at keys; one chunk of work is one row. Whole blocks of finite keys go through {@link
+ * BlockBounds}, others are read key by key.
+ */
 final class PageBoundsVector extends PageBounds {
   private final WorkerPool workers;
   private final KvPoolVector pages;
-  private final float[][] keys;
-  private final float[][] least;
-  private final float[][] most;
+  private final Scratch[] scratches;
 
   // The arguments of the run that is under way: fields, so that a run makes no closure.
   private final WorkerPool.ChunkTask look = this::look;
@@ -25,15 +26,35 @@ final class PageBoundsVector extends PageBounds {
   private int layer;
   private MemorySegment bounds = MemorySegment.NULL;
 
+  /** What a thread needs. */
+  private static final class Scratch {
+    private final BlockBounds blocks;
+    private final float[] key;
+    private final float[] low;
+    private final float[] high;
+
+    Scratch(KvPoolVector pool) {
+      int headDim = pool.spec().headDim();
+      blocks = new BlockBounds(pool);
+      key = new float[headDim];
+      low = new float[headDim];
+      high = new float[headDim];
+    }
+
+    long bytes() {
+      return blocks.bytes() + 3L * Float.BYTES * key.length;
+    }
+  }
+
   PageBoundsVector(HostDevice device, PageBoundsSpec spec, KvPool pool) {
     super(device, spec, pool, 0);
     workers = device.pool();
     pages = (KvPoolVector) pool;
-    int headDim = spec.heads().headDim();
-    keys = new float[workers.threads()][headDim];
-    least = new float[workers.threads()][headDim];
-    most = new float[workers.threads()][headDim];
-    workspaceIs(3L * Float.BYTES * workers.threads() * headDim);
+    scratches = new Scratch[workers.threads()];
+    for (int i = 0; i < scratches.length; i++) {
+      scratches[i] = new Scratch(pages);
+    }
+    workspaceIs(scratches.length * scratches[0].bytes());
   }
 
   @Override
@@ -49,9 +70,20 @@ final class PageBoundsVector extends PageBounds {
 
   private void look(int chunk, int worker) {
     int row = batch.rowOf(layer, 0, 0) + chunk;
+    Scratch scratch = scratches[worker];
     for (int index = firstPage(batch, row); index < batch.usedPageCount(row); index++) {
+      int page = batch.page(row, index);
       int filled = Math.min(batch.pageSize(), batch.length(row) - index * batch.pageSize());
-      look(batch.page(row, index), filled, keys[worker], least[worker], most[worker]);
+      if (filled % Lanes.BLOCK == 0 && KeyBlock.takes(pages, page)) {
+        scratch.blocks.look(page, filled, scratch.low, scratch.high);
+      } else {
+        look(page, filled, scratch.key, scratch.low, scratch.high);
+      }
+      int headDim = heads().headDim();
+      long at = 2L * page * headDim * Float.BYTES;
+      MemorySegment.copy(scratch.low, 0, bounds, ValueLayout.JAVA_FLOAT_UNALIGNED, at, headDim);
+      at += (long) headDim * Float.BYTES;
+      MemorySegment.copy(scratch.high, 0, bounds, ValueLayout.JAVA_FLOAT_UNALIGNED, at, headDim);
     }
   }
 
@@ -65,10 +97,6 @@ final class PageBoundsVector extends PageBounds {
         high[dim] = Math.max(high[dim], key[dim]);
       }
     }
-    long at = 2L * page * key.length * Float.BYTES;
-    MemorySegment.copy(low, 0, bounds, ValueLayout.JAVA_FLOAT_UNALIGNED, at, key.length);
-    at += (long) key.length * Float.BYTES;
-    MemorySegment.copy(high, 0, bounds, ValueLayout.JAVA_FLOAT_UNALIGNED, at, key.length);
   }
 
   @Override

@@ -17,7 +17,7 @@ final class PageTransferVector extends PageTransfer {
   private final WorkerPool workers;
   private final KvPoolVector inside;
   private final boolean gather;
-  private final int[][] blocks;
+  private final PageCopies[] copies;
 
   // The arguments of the run that is under way: fields, so that a run makes no closure.
   private final WorkerPool.ChunkTask copy = this::copy;
@@ -32,9 +32,12 @@ final class PageTransferVector extends PageTransfer {
     workers = device.pool();
     inside = (KvPoolVector) pool;
     gather = spec.direction() == Direction.GATHER;
-    blocks = new int[workers.threads()][inside.blockWords()];
+    copies = new PageCopies[workers.threads()];
+    for (int i = 0; i < copies.length; i++) {
+      copies[i] = new PageCopies(inside);
+    }
     pages = Tensor.wrap(new int[0], 0);
-    workspaceIs((long) Integer.BYTES * workers.threads() * blocks[0].length);
+    workspaceIs(copies.length * copies[0].bytes());
   }
 
   @Override
@@ -50,9 +53,9 @@ final class PageTransferVector extends PageTransfer {
   private void copy(int index, int worker) {
     int page = pages.getInt(index);
     if (gather) {
-      inside.exportPage(page, index, keys, values, positions, blocks[worker]);
+      copies[worker].exportPage(page, index, keys, values, positions);
     } else {
-      inside.importPage(page, index, keys, values, positions, blocks[worker]);
+      copies[worker].importPage(page, index, keys, values, positions);
     }
     for (int i = 0; i < inside.arrayCount(); i++) {
       SlotArray array = inside.array(i);

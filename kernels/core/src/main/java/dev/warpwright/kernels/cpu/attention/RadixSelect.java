@@ -3,14 +3,18 @@ package dev.warpwright.kernels.cpu.attention;
 import java.util.Arrays;
 
 /**
- * Finds the k-th largest of some keys, unsigned 32-bit numbers, a byte at a time: a histogram of
- * the highest byte, then of the next one among those that agree with the k-th so far.
+ * Finds the k-th largest of some keys, unsigned 32-bit numbers, eleven bits at a time: a histogram
+ * of the highest, then of the next ones among those keys that agree with the k-th so far, which are
+ * set apart.
  */
 final class RadixSelect {
   /** A key above those of all floats. */
   static final int HIGHEST = 0xffffffff;
 
-  private final int[] histogram = new int[256];
+  private static final int BITS = 11;
+
+  private final int[] histogram = new int[1 << BITS];
+  private int[] agreeing = new int[0];
   private int least;
   private int ties;
 
@@ -23,32 +27,62 @@ final class RadixSelect {
     return bits ^ (bits >> 31 | 0x80000000);
   }
 
+  /** Makes room for {@code count} keys. */
+  void reserve(int count) {
+    if (agreeing.length < count) {
+      agreeing = new int[count];
+    }
+  }
+
   /** Bytes of the scratch memory. */
   long bytes() {
-    return (long) Integer.BYTES * histogram.length;
+    return (long) Integer.BYTES * (histogram.length + agreeing.length);
   }
 
   /** Finds the {@code k}-th largest of the first {@code count} keys; nothing if k is 0. */
   void find(int[] keys, int count, int k) {
     least = 0;
-    ties = 0;
-    int fixed = 0;
-    int rest = k;
-    for (int shift = 24; shift >= 0 && k > 0; shift -= 8) {
-      Arrays.fill(histogram, 0);
-      for (int i = 0; i < count; i++) {
-        if ((keys[i] & fixed) == least) {
-          histogram[keys[i] >>> shift & 255]++;
-        }
-      }
-      int digit = 255;
-      while (rest > histogram[digit]) {
-        rest -= histogram[digit--];
-      }
-      least |= digit << shift;
-      fixed |= 255 << shift;
-      ties = rest;
+    ties = k;
+    if (k == 0) {
+      return;
     }
+    int[] left = keys;
+    int size = count;
+    for (int shift = 2 * BITS - 1; ; shift = Math.max(0, shift - BITS)) {
+      // The lowest digit shares a bit with the one above it, which all that are left have alike.
+      int digit = digit(left, size, shift);
+      least |= digit << shift;
+      if (shift == 0) {
+        return;
+      }
+      size = agree(left, size, shift, digit);
+      left = agreeing;
+    }
+  }
+
+  /** The digit, from bit {@code shift} on, of the key that is looked for. */
+  private int digit(int[] keys, int size, int shift) {
+    Arrays.fill(histogram, 0);
+    int mask = histogram.length - 1;
+    for (int i = 0; i < size; i++) {
+      histogram[keys[i] >>> shift & mask]++;
+    }
+    int digit = mask;
+    while (ties > histogram[digit]) {
+      ties -= histogram[digit--];
+    }
+    return digit;
+  }
+
+  /** Sets the keys with a digit apart; those that were there already only move to the front. */
+  private int agree(int[] keys, int size, int shift, int digit) {
+    int mask = histogram.length - 1;
+    int agree = 0;
+    for (int i = 0; i < size; i++) {
+      agreeing[agree] = keys[i];
+      agree += (keys[i] >>> shift & mask) == digit ? 1 : 0;
+    }
+    return agree;
   }
 
   /** The k-th largest key. */

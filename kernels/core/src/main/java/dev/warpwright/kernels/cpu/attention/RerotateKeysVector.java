@@ -6,36 +6,57 @@ import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.RerotateKeys;
 import dev.warpwright.kernels.attention.RerotateKeysSpec;
-import dev.warpwright.kernels.attention.Rope;
 import dev.warpwright.kernels.cpu.HostDevice;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
- * Turns keys; one chunk of work is one row. Neighbouring slots mostly turn by the same angles, so
- * that sines and cosines are kept from one to the next.
+ * Turns keys; one chunk of work is one row. Blocks all of whose slots turn are turned together,
+ * others key by key.
  */
 final class RerotateKeysVector extends RerotateKeys {
+  private static final int BLOCK = Lanes.BLOCK;
+
   private final WorkerPool workers;
   private final KvPoolVector pages;
-  private final Turn[] turns;
-  private final float[][] keys;
+  private final boolean blocks;
+  private final Scratch[] scratches;
 
   // The arguments of the run that is under way: fields, so that a run makes no closure.
   private final WorkerPool.ChunkTask turnRow = this::turnRow;
   private PageTables batch = new PageTables(1, 1, 1);
   private int layer;
-  private Tensor positions;
+  private MemorySegment positions = MemorySegment.NULL;
+
+  /** What a thread needs. */
+  private static final class Scratch {
+    private final KeyTurn turn;
+    private final KeyBlock block;
+    private final float[] key;
+    private final int[] before = new int[BLOCK];
+    private final int[] after = new int[BLOCK];
+
+    Scratch(RerotateKeysSpec spec, KvPoolVector pool) {
+      turn = new KeyTurn(spec.rope());
+      block = new KeyBlock(pool);
+      key = new float[spec.heads().headDim()];
+    }
+
+    long bytes() {
+      return turn.bytes() + block.bytes() + Float.BYTES * (key.length + 2L * BLOCK);
+    }
+  }
 
   RerotateKeysVector(HostDevice device, RerotateKeysSpec spec, KvPool pool) {
     super(device, spec, pool, 0);
     workers = device.pool();
     pages = (KvPoolVector) pool;
-    turns = new Turn[workers.threads()];
-    for (int i = 0; i < turns.length; i++) {
-      turns[i] = new Turn(spec.rope());
+    blocks = KeyBlock.isWritable(pages);
+    scratches = new Scratch[workers.threads()];
+    for (int i = 0; i < scratches.length; i++) {
+      scratches[i] = new Scratch(spec, pages);
     }
-    keys = new float[workers.threads()][spec.heads().headDim()];
-    positions = Tensor.wrap(new int[0], 0);
-    workspaceIs(workers.threads() * (turns[0].bytes() + (long) Float.BYTES * keys[0].length));
+    workspaceIs(scratches.length * scratches[0].bytes());
   }
 
   @Override
@@ -45,61 +66,54 @@ final class RerotateKeysVector extends RerotateKeys {
   protected void execute(PageTables step, int ofLayer, Tensor to) {
     batch = step;
     layer = ofLayer;
-    positions = to;
+    positions = to.segment();
     workers.run(step.requests() * heads().kvHeads(), turnRow);
   }
 
   private void turnRow(int chunk, int worker) {
     int row = batch.rowOf(layer, 0, 0) + chunk;
-    long start = batch.slotStart(row);
-    float[] key = keys[worker];
-    for (int i = 0; i < batch.length(row); i++) {
-      int page = batch.page(row, i / batch.pageSize());
-      int slot = i % batch.pageSize();
-      int position = positions.getInt(start + i);
-      int delta = position - pages.position(page, slot);
-      if (delta != 0) {
-        pages.getKey(page, slot, key);
-        turns[worker].apply(delta, key);
-        pages.putKey(page, slot, key);
-        pages.putPosition(page, slot, position);
+    Scratch scratch = scratches[worker];
+    int length = batch.length(row);
+    int pageSize = batch.pageSize();
+    for (int index = 0; index * pageSize < length; index++) {
+      int page = batch.page(row, index);
+      int filled = Math.min(pageSize, length - index * pageSize);
+      long at = (batch.slotStart(row) + (long) index * pageSize) * Integer.BYTES;
+      for (int slot = 0; slot < filled; slot += BLOCK) {
+        turn(page, slot, Math.min(BLOCK, filled - slot), at + (long) slot * Integer.BYTES, scratch);
       }
     }
   }
 
-  /** Sines and cosines of the last turn. */
-  private static final class Turn {
-    private final Rope rope;
-    private final float[] cos;
-    private final float[] sin;
-    private int delta;
-
-    Turn(Rope rope) {
-      this.rope = rope;
-      int pairs = rope.style() == Rope.Style.NONE ? 0 : rope.rotaryDim() / 2;
-      cos = new float[pairs];
-      sin = new float[pairs];
+  /** Turns up to a block of slots of a page. */
+  private void turn(int page, int slot, int count, long at, Scratch scratch) {
+    int[] before = scratch.before;
+    int[] after = scratch.after;
+    MemorySegment.copy(
+        pages.pages(), ValueLayout.JAVA_INT, pages.layout().position(page, slot), before, 0, count);
+    MemorySegment.copy(positions, ValueLayout.JAVA_INT_UNALIGNED, at, after, 0, count);
+    int turned = 0;
+    for (int i = 0; i < count; i++) {
+      turned += after[i] == before[i] ? 0 : 1;
     }
-
-    long bytes() {
-      return (long) Float.BYTES * (cos.length + sin.length);
+    if (turned == BLOCK && blocks && KeyBlock.takes(pages, page)) {
+      for (int i = 0; i < count; i++) {
+        scratch.turn.set(i, after[i] - before[i]);
+      }
+      scratch.block.load(page, slot);
+      scratch.turn.apply(scratch.block.elements());
+      scratch.block.store(page, slot);
+    } else {
+      for (int i = 0; i < count && turned > 0; i++) {
+        if (after[i] != before[i]) {
+          pages.getKey(page, slot + i, scratch.key);
+          scratch.turn.apply(after[i] - before[i], scratch.key);
+          pages.putKey(page, slot + i, scratch.key);
+        }
+      }
     }
-
-    void apply(int by, float[] key) {
-      for (int pair = 0; pair < cos.length && by != delta; pair++) {
-        double angle = rope.angle(pair, by);
-        cos[pair] = (float) Math.cos(angle);
-        sin[pair] = (float) Math.sin(angle);
-      }
-      delta = by;
-      for (int pair = 0; pair < cos.length; pair++) {
-        int first = rope.first(pair);
-        int second = rope.second(pair);
-        float a = key[first];
-        float b = key[second];
-        key[first] = a * cos[pair] - b * sin[pair];
-        key[second] = b * cos[pair] + a * sin[pair];
-      }
+    for (int i = 0; i < count; i++) {
+      pages.putPosition(page, slot + i, after[i]);
     }
   }
 

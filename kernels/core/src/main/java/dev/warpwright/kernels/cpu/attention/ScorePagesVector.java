@@ -11,10 +11,19 @@ import dev.warpwright.kernels.attention.ScorePagesSpec.Reduction;
 import dev.warpwright.kernels.cpu.HostDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorShuffle;
 
 /** Scores pages; one chunk of work is one row. Heads are padded with zeros to whole vectors. */
 final class ScorePagesVector extends ScorePages {
+  /** Exchanges lanes that are 1, 2, 4, … apart. */
+  private static final List<VectorShuffle<Float>> EXCHANGES =
+      IntStream.range(0, Integer.numberOfTrailingZeros(Lanes.COUNT))
+          .mapToObj(level -> VectorShuffle.fromOp(Lanes.F, lane -> lane ^ 1 << level))
+          .toList();
+
   private final WorkerPool workers;
   private final RopeTable rotation;
   private final int headDim;
@@ -23,7 +32,7 @@ final class ScorePagesVector extends ScorePages {
   private final float[][] queries;
   private final float[][] least;
   private final float[][] most;
-  private final float[][] lanes;
+  private final float[][] estimates;
 
   // The arguments of the run that is under way: fields, so that a run makes no closure.
   private final WorkerPool.ChunkTask score = this::score;
@@ -43,12 +52,12 @@ final class ScorePagesVector extends ScorePages {
     queries = new float[workers.threads()][spec.heads().group() * padded];
     least = new float[workers.threads()][padded];
     most = new float[workers.threads()][padded];
-    lanes = new float[workers.threads()][Lanes.COUNT];
+    estimates = new float[workers.threads()][spec.heads().group()];
     workspaceIs(bytes());
   }
 
   private long bytes() {
-    long floats = headDim + queries[0].length + 2L * padded + Lanes.COUNT;
+    long floats = headDim + queries[0].length + 2L * padded + estimates[0].length;
     return Float.BYTES * floats * workers.threads() + rotation.bytes();
   }
 
@@ -81,19 +90,32 @@ final class ScorePagesVector extends ScorePages {
         query[head * padded + dim] = one[dim] * spec().scale();
       }
     }
-    boolean max = spec().reduction() == Reduction.MAX;
+    float[] low = least[worker];
+    float[] high = most[worker];
+    float[] ofHeads = estimates[worker];
     for (int index = 0; index < batch.usedPageCount(row); index++) {
-      read(batch.page(row, index), least[worker], most[worker]);
-      float sum = max ? Float.NEGATIVE_INFINITY : 0;
-      for (int head = 0; head < group; head++) {
-        float estimate = estimate(query, head * padded, least[worker], most[worker], lanes[worker]);
-        sum = max ? Math.max(sum, estimate) : sum + estimate;
+      read(batch.page(row, index), low, high);
+      int head = 0;
+      for (; head + 4 <= group; head += 4) {
+        estimateFour(query, head * padded, low, high, ofHeads, head);
+      }
+      for (; head < group; head++) {
+        ofHeads[head] = estimate(query, head * padded, low, high);
       }
       scores.set(
           ValueLayout.JAVA_FLOAT_UNALIGNED,
           (batch.usedPageStart(row) + (long) index) * Float.BYTES,
-          sum);
+          reduce(ofHeads));
     }
+  }
+
+  private float reduce(float[] ofHeads) {
+    boolean max = spec().reduction() == Reduction.MAX;
+    float sum = max ? Float.NEGATIVE_INFINITY : 0;
+    for (float estimate : ofHeads) {
+      sum = max ? Math.max(sum, estimate) : sum + estimate;
+    }
+    return sum;
   }
 
   /** Reads the bounds of a page; for a mix their place is taken by the key between them. */
@@ -111,7 +133,7 @@ final class ScorePagesVector extends ScorePages {
     }
   }
 
-  private static float estimate(float[] query, int at, float[] low, float[] high, float[] lanes) {
+  private static float estimate(float[] query, int at, float[] low, float[] high) {
     FloatVector sum = FloatVector.zero(Lanes.F);
     for (int dim = 0; dim < low.length; dim += Lanes.COUNT) {
       FloatVector x = FloatVector.fromArray(Lanes.F, query, at + dim);
@@ -119,12 +141,41 @@ final class ScorePagesVector extends ScorePages {
       FloatVector b = x.mul(FloatVector.fromArray(Lanes.F, high, dim));
       sum = sum.add(a.max(b));
     }
-    sum.intoArray(lanes, 0);
-    float total = 0;
-    for (int lane = 0; lane < Lanes.COUNT; lane++) {
-      total += lanes[lane];
+    return sum(sum);
+  }
+
+  /** The same of four heads. */
+  private void estimateFour(
+      float[] query, int at, float[] low, float[] high, float[] ofHeads, int head) {
+    FloatVector sum0 = FloatVector.zero(Lanes.F);
+    FloatVector sum1 = sum0;
+    FloatVector sum2 = sum0;
+    FloatVector sum3 = sum0;
+    for (int dim = 0; dim < low.length; dim += Lanes.COUNT) {
+      FloatVector a = FloatVector.fromArray(Lanes.F, low, dim);
+      FloatVector b = FloatVector.fromArray(Lanes.F, high, dim);
+      FloatVector x0 = FloatVector.fromArray(Lanes.F, query, at + dim);
+      sum0 = sum0.add(x0.mul(a).max(x0.mul(b)));
+      FloatVector x1 = FloatVector.fromArray(Lanes.F, query, at + padded + dim);
+      sum1 = sum1.add(x1.mul(a).max(x1.mul(b)));
+      FloatVector x2 = FloatVector.fromArray(Lanes.F, query, at + 2 * padded + dim);
+      sum2 = sum2.add(x2.mul(a).max(x2.mul(b)));
+      FloatVector x3 = FloatVector.fromArray(Lanes.F, query, at + 3 * padded + dim);
+      sum3 = sum3.add(x3.mul(a).max(x3.mul(b)));
     }
-    return total;
+    ofHeads[head] = sum(sum0);
+    ofHeads[head + 1] = sum(sum1);
+    ofHeads[head + 2] = sum(sum2);
+    ofHeads[head + 3] = sum(sum3);
+  }
+
+  /** Sum of the lanes, in a fixed order. */
+  private static float sum(FloatVector lanes) {
+    FloatVector sum = lanes;
+    for (int level = 0; level < EXCHANGES.size(); level++) {
+      sum = sum.add(sum.rearrange(EXCHANGES.get(level)));
+    }
+    return sum.lane(0);
   }
 
   @Override
