@@ -78,8 +78,14 @@ final class BlockBounds {
       int at = word * Lanes.BLOCK + lane;
       IntVector x = FloatVector.fromArray(Lanes.F, keys, at).reinterpretAsInts();
       IntVector y = FloatVector.fromArray(Lanes.F, keys, at + Lanes.BLOCK).reinterpretAsInts();
-      x = x.lanewise(VectorOperators.ASHR, 31).lanewise(VectorOperators.LSHR, 1).lanewise(VectorOperators.XOR, x);
-      y = y.lanewise(VectorOperators.ASHR, 31).lanewise(VectorOperators.LSHR, 1).lanewise(VectorOperators.XOR, y);
+      x =
+          x.lanewise(VectorOperators.ASHR, 31)
+              .lanewise(VectorOperators.LSHR, 1)
+              .lanewise(VectorOperators.XOR, x);
+      y =
+          y.lanewise(VectorOperators.ASHR, 31)
+              .lanewise(VectorOperators.LSHR, 1)
+              .lanewise(VectorOperators.XOR, y);
       IntVector a = x.blend(y, second);
       IntVector b = y.blend(x, second).rearrange(exchange);
       IntVector least = a.min(b);
@@ -104,8 +110,14 @@ final class BlockBounds {
           IntVector.fromMemorySegment(Lanes.I, pages, at, Lanes.ORDER).reinterpretAsShorts();
       ShortVector y =
           IntVector.fromMemorySegment(Lanes.I, pages, at + row, Lanes.ORDER).reinterpretAsShorts();
-      x = x.lanewise(VectorOperators.ASHR, 15).lanewise(VectorOperators.LSHR, 1).lanewise(VectorOperators.XOR, x);
-      y = y.lanewise(VectorOperators.ASHR, 15).lanewise(VectorOperators.LSHR, 1).lanewise(VectorOperators.XOR, y);
+      x =
+          x.lanewise(VectorOperators.ASHR, 15)
+              .lanewise(VectorOperators.LSHR, 1)
+              .lanewise(VectorOperators.XOR, x);
+      y =
+          y.lanewise(VectorOperators.ASHR, 15)
+              .lanewise(VectorOperators.LSHR, 1)
+              .lanewise(VectorOperators.XOR, y);
       IntVector xWords = x.reinterpretAsInts();
       IntVector yWords = y.reinterpretAsInts();
       ShortVector a = xWords.blend(yWords, second).reinterpretAsShorts();

@@ -193,8 +193,7 @@ final class KeyBlock {
       bHalf = bHalf.blend(bSmall, bMagnitude.compare(VectorOperators.LT, 113 << 23));
       IntVector low = aBits.and(~MAGNITUDE).lanewise(VectorOperators.LSHR, 16).or(aHalf);
       IntVector high = bBits.and(~MAGNITUDE).or(bHalf.lanewise(VectorOperators.LSHL, 16));
-      low.or(high)
-          .intoMemorySegment(pages, at + (long) first * KvLayout.WORD, Lanes.ORDER);
+      low.or(high).intoMemorySegment(pages, at + (long) first * KvLayout.WORD, Lanes.ORDER);
     }
   }
 }

@@ -103,8 +103,7 @@ final class MergeSimilarKvVector extends MergeSimilarKv {
       for (int i = 0; i < taken; i++, slot++) {
         boolean freeBefore = free;
         free = !spec().isProtected(scratch.positions[i], next);
-        boolean together =
-            free && freeBefore && scratch.likeness.isLike(i, spec().threshold());
+        boolean together = free && freeBefore && scratch.likeness.isLike(i, spec().threshold());
         if (slot > 0 && !together) {
           keep(start + count++, complete(scratch.set, row, start, from, slot));
           from = slot;

@@ -56,12 +56,7 @@ final class PageCopies {
             pages, ValueLayout.JAVA_INT, layout.key(page, slot), block, 0, block.length);
         tile.toRows(block, rows);
         MemorySegment.copy(
-            rows,
-            0,
-            keys,
-            ValueLayout.JAVA_INT_UNALIGNED,
-            canonicalAt(index, slot),
-            rows.length);
+            rows, 0, keys, ValueLayout.JAVA_INT_UNALIGNED, canonicalAt(index, slot), rows.length);
       }
     } else {
       exportRows(layout.key(page, 0), keys, canonicalAt(index, 0));

@@ -15,8 +15,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Adds scores to the numbers beside the slots; one chunk of work is one row. The slots of a page lie
- * side by side: their numbers are brought into arrays, and all are worked on at once.
+ * Adds scores to the numbers beside the slots; one chunk of work is one row. The slots of a page
+ * lie side by side: their numbers are brought into arrays, and all are worked on at once.
  */
 final class ScoreAccumulateVector extends ScoreAccumulate {
   private final WorkerPool workers;
@@ -92,8 +92,7 @@ final class ScoreAccumulateVector extends ScoreAccumulate {
     if (spec().restart()) {
       Arrays.fill(kept, 0, count * width, 0);
     } else {
-      MemorySegment.copy(
-          numbers, ValueLayout.JAVA_FLOAT_UNALIGNED, at, kept, 0, count * width);
+      MemorySegment.copy(numbers, ValueLayout.JAVA_FLOAT_UNALIGNED, at, kept, 0, count * width);
     }
     read(scores, from, scratch.scores, count);
     if (spec().statistic() == Statistic.SUM) {

@@ -102,7 +102,8 @@ final class SelectTokensVector extends SelectTokens {
     int i = 0;
     for (; i + Lanes.COUNT <= count; i += Lanes.COUNT) {
       long at = (long) i * Integer.BYTES;
-      FloatVector score = FloatVector.fromMemorySegment(Lanes.F, scores, scoresAt + at, Lanes.ORDER);
+      FloatVector score =
+          FloatVector.fromMemorySegment(Lanes.F, scores, scoresAt + at, Lanes.ORDER);
       IntVector bits = score.add(0).reinterpretAsInts();
       IntVector position =
           IntVector.fromMemorySegment(Lanes.I, pages.pages(), positions + at, Lanes.ORDER);
@@ -123,7 +124,9 @@ final class SelectTokensVector extends SelectTokens {
     }
   }
 
-  /** Puts the slots that are kept in the place of keys that were looked at; returns their number. */
+  /**
+   * Puts the slots that are kept in the place of keys that were looked at; returns their number.
+   */
   private static int keep(int[] rowKeys, int length, RadixSelect select) {
     int least = select.least();
     int ties = select.ties();

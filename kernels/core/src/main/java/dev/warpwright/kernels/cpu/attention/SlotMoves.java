@@ -9,8 +9,8 @@ import jdk.incubator.vector.VectorMask;
 
 /**
  * One thread's scratch memory, and moves of slots to the beginning of a block. What lies in rows is
- * copied a run of neighbours at a time. Where keys lie in blocks, a word of neighbouring keys is one
- * vector: each vector that is written takes its lanes from those that are read.
+ * copied a run of neighbours at a time. Where keys lie in blocks, a word of neighbouring keys is
+ * one vector: each vector that is written takes its lanes from those that are read.
  */
 final class SlotMoves {
   private static final int BLOCK = Lanes.BLOCK;
