@@ -47,8 +47,12 @@ final class BlockBounds {
     return 2L * Integer.BYTES * low.length + 2L * Short.BYTES * lowHalves.length + block.bytes();
   }
 
-  /** Finds the bounds of the first {@code filled} slots of a page, a multiple of a block. */
-  void look(int page, int filled, float[] least, float[] most) {
+  /**
+   * Finds the bounds of the first {@code filled} slots of a page, a multiple of a block.
+   *
+   * @return false if a scale makes NaN of a key; then nothing is found
+   */
+  boolean look(int page, int filled, float[] least, float[] most) {
     for (int slot = 0; slot < filled; slot += Lanes.BLOCK) {
       if (halves) {
         long at = pool.layout().key(page, slot);
@@ -56,7 +60,9 @@ final class BlockBounds {
           joinHalves(pool.pages(), at + (long) lane * KvLayout.WORD, slot + lane == 0);
         }
       } else {
-        block.load(page, slot);
+        if (!block.load(page, slot)) {
+          return false;
+        }
         for (int lane = 0; lane < Lanes.BLOCK; lane += COUNT) {
           joinFloats(block.elements(), lane, slot + lane == 0);
         }
@@ -69,6 +75,7 @@ final class BlockBounds {
       finishFloats(low, true, least);
       finishFloats(high, false, most);
     }
+    return true;
   }
 
   private void joinFloats(float[] keys, int lane, boolean first) {

@@ -60,8 +60,8 @@ final class KeyBlock {
     return elements;
   }
 
-  /** Reads the block that begins with a slot. */
-  void load(int page, int slot) {
+  /** Reads the block that begins with a slot; returns whether no scale makes NaN of a key. */
+  boolean load(int page, int slot) {
     long at = layout.key(page, slot);
     switch (pool.spec().dtype()) {
       case F32 ->
@@ -70,9 +70,10 @@ final class KeyBlock {
       case F16 -> loadHalves(at);
       default -> {
         unpack(at);
-        multiply(page, slot);
+        return multiply(page, slot);
       }
     }
+    return true;
   }
 
   private void unpack(long at) {
@@ -113,16 +114,18 @@ final class KeyBlock {
     }
   }
 
-  /** Makes keys of codes, if the type has any. */
-  private void multiply(int page, int slot) {
+  /** Makes keys of codes, if the type has any; returns whether all scales are numbers. */
+  private boolean multiply(int page, int slot) {
     SlotArray all = pool.scales();
     if (all == null) {
-      return;
+      return true;
     }
+    boolean numbersOnly = true;
     MemorySegment numbers = all.tensor().segment();
     long from = all.at(page, slot) * Float.BYTES;
     for (int i = 0; i < BLOCK; i++) {
       scales[i] = numbers.get(ValueLayout.JAVA_FLOAT_UNALIGNED, from + 2L * i * Float.BYTES);
+      numbersOnly &= !Float.isNaN(scales[i]);
     }
     for (int lane = 0; lane < BLOCK; lane += Lanes.COUNT) {
       FloatVector scale = FloatVector.fromArray(Lanes.F, scales, lane);
@@ -130,6 +133,7 @@ final class KeyBlock {
         FloatVector.fromArray(Lanes.F, elements, at).mul(scale).intoArray(elements, at);
       }
     }
+    return numbersOnly;
   }
 
   /** Writes the block that begins with a slot, rounded to the pool's type. */

@@ -129,21 +129,16 @@ final class KvPoolVector extends KvPool {
   /** Stores a key; the array holds something else afterwards. */
   void putKey(int page, int slot, float[] key) {
     divide(key, page, slot, 0);
-    long at = layout.key(page, slot);
-    for (int word = 0; word < layout.words(); word++) {
-      pages.set(
-          ValueLayout.JAVA_INT, at + (long) word * layout.keyStride(), kernels.word(key, word));
-    }
+    DType dtype = spec().dtype();
+    VectorWords.write(dtype, kernels, pages, layout.key(page, slot), layout.keyStride(), key);
     wild[page] |= !isTame(key);
   }
 
   /** Stores a value; the array holds something else afterwards. */
   void putValue(int page, int slot, float[] value) {
     divide(value, page, slot, 1);
-    long at = layout.value(page, slot);
-    for (int word = 0; word < layout.words(); word++) {
-      pages.set(ValueLayout.JAVA_INT, at + (long) word * KvLayout.WORD, kernels.word(value, word));
-    }
+    DType dtype = spec().dtype();
+    VectorWords.write(dtype, kernels, pages, layout.value(page, slot), KvLayout.WORD, value);
     wild[page] |= !isTame(value);
   }
 

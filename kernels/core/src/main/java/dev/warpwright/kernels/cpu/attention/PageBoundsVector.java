@@ -74,9 +74,8 @@ final class PageBoundsVector extends PageBounds {
     for (int index = firstPage(batch, row); index < batch.usedPageCount(row); index++) {
       int page = batch.page(row, index);
       int filled = Math.min(batch.pageSize(), batch.length(row) - index * batch.pageSize());
-      if (filled % Lanes.BLOCK == 0 && KeyBlock.takes(pages, page)) {
-        scratch.blocks.look(page, filled, scratch.low, scratch.high);
-      } else {
+      boolean whole = filled % Lanes.BLOCK == 0 && KeyBlock.takes(pages, page);
+      if (!whole || !scratch.blocks.look(page, filled, scratch.low, scratch.high)) {
         look(page, filled, scratch.key, scratch.low, scratch.high);
       }
       int headDim = heads().headDim();

@@ -5,7 +5,7 @@ import dev.warpwright.kernels.FloatFormats;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Reads a key or value out of its words, which lie some stride apart: one loop a type. */
+/** Keys and values read out of words that lie some stride apart, and written: one loop a type. */
 final class VectorWords {
   private VectorWords() {}
 
@@ -44,6 +44,32 @@ final class VectorWords {
         }
       }
       default -> throw new IllegalArgumentException("no pools of " + dtype);
+    }
+  }
+
+  /** Writes as many words, elements rounded to nearest even. */
+  static void write(
+      DType dtype, SlotKernels kernels, MemorySegment pages, long at, int stride, float[] from) {
+    switch (dtype) {
+      case F32 -> {
+        for (int dim = 0; dim < from.length; dim++) {
+          int word = Float.floatToRawIntBits(from[dim]);
+          pages.set(ValueLayout.JAVA_INT, at + (long) dim * stride, word);
+        }
+      }
+      case F16 -> {
+        for (int dim = 0; dim < from.length; dim += 2) {
+          int first = Float.floatToFloat16(from[dim]) & 0xffff;
+          int second = Float.floatToFloat16(from[dim + 1]) & 0xffff;
+          pages.set(ValueLayout.JAVA_INT, at + (long) (dim >> 1) * stride, second << 16 | first);
+        }
+      }
+      default -> {
+        int words = from.length * dtype.bytes() / KvLayout.WORD;
+        for (int word = 0; word < words; word++) {
+          pages.set(ValueLayout.JAVA_INT, at + (long) word * stride, kernels.word(from, word));
+        }
+      }
     }
   }
 }
