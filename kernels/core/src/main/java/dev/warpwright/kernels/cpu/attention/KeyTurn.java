@@ -45,6 +45,19 @@ final class KeyTurn {
         + Integer.BYTES * BLOCK;
   }
 
+  /** Sets by how much a slot of the block turns. */
+  void set(int slot, int delta) {
+    if (deltas[slot] == delta) {
+      return;
+    }
+    find(delta);
+    for (int pair = 0; pair < cos.length; pair++) {
+      blockCos[pair * BLOCK + slot] = cos[pair];
+      blockSin[pair * BLOCK + slot] = sin[pair];
+    }
+    deltas[slot] = delta;
+  }
+
   private void find(int delta) {
     for (int pair = 0; pair < cos.length && delta != last; pair++) {
       double angle = delta * frequencies[pair];
@@ -65,19 +78,6 @@ final class KeyTurn {
       key[first] = a * cos[pair] - b * sin[pair];
       key[second] = b * cos[pair] + a * sin[pair];
     }
-  }
-
-  /** Sets by how much a slot of the block turns. */
-  void set(int slot, int delta) {
-    if (deltas[slot] == delta) {
-      return;
-    }
-    find(delta);
-    for (int pair = 0; pair < cos.length; pair++) {
-      blockCos[pair * BLOCK + slot] = cos[pair];
-      blockSin[pair * BLOCK + slot] = sin[pair];
-    }
-    deltas[slot] = delta;
   }
 
   /** Turns a block of keys, {@code [headDim, 16]}. */

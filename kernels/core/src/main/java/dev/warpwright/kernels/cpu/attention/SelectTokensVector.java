@@ -104,7 +104,7 @@ final class SelectTokensVector extends SelectTokens {
       long at = (long) i * Integer.BYTES;
       FloatVector score =
           FloatVector.fromMemorySegment(Lanes.F, scores, scoresAt + at, Lanes.ORDER);
-      IntVector bits = score.add(0).reinterpretAsInts();
+      IntVector bits = score.add(0f).reinterpretAsInts();
       IntVector position =
           IntVector.fromMemorySegment(Lanes.I, pages.pages(), positions + at, Lanes.ORDER);
       bits.lanewise(VectorOperators.ASHR, 31)

@@ -34,13 +34,13 @@ final class VectorWords {
       case I8 -> {
         for (int dim = 0; dim < to.length; dim++) {
           int word = pages.get(ValueLayout.JAVA_INT, at + (long) (dim >> 2) * stride);
-          to[dim] = (byte) (word >> 8 * dim);
+          to[dim] = (byte) (word >> (8 * dim));
         }
       }
       case F8E4M3 -> {
         for (int dim = 0; dim < to.length; dim++) {
           int word = pages.get(ValueLayout.JAVA_INT, at + (long) (dim >> 2) * stride);
-          to[dim] = FloatFormats.f8e4m3ToFloat((byte) (word >> 8 * dim));
+          to[dim] = FloatFormats.f8e4m3ToFloat((byte) (word >> (8 * dim)));
         }
       }
       default -> throw new IllegalArgumentException("no pools of " + dtype);
