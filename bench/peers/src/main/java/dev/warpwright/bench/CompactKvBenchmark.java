@@ -20,7 +20,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** Move of the second half of the slots to the beginning of their rows. */
+/** Move of half of the slots to the beginning of their rows. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -46,8 +46,20 @@ public class CompactKvBenchmark {
   @Param({"F32", "F16"})
   private DType dtype = DType.F32;
 
+  /** Which slots are kept: whole pages, or such that those of a page come from several. */
+  @Param({"SECOND_HALF", "EVERY_OTHER"})
+  private Kept keeps = Kept.SECOND_HALF;
+
   private CompactKv plan;
   private Tensor kept;
+
+  /** Which half of the slots. */
+  public enum Kept {
+    /** The later ones. */
+    SECOND_HALF,
+    /** Each second one. */
+    EVERY_OTHER
+  }
 
   /** Called by JMH. */
   public CompactKvBenchmark() {}
@@ -69,7 +81,8 @@ public class CompactKvBenchmark {
       }
       to.row(length / 2, pages, 0, pages.length);
       for (int i = 0; i < length / 2; i++) {
-        kept.setInt(from.slotStart(row) + i, length / 2 + i);
+        int slot = keeps == Kept.SECOND_HALF ? length / 2 + i : 2 * i + 1;
+        kept.setInt(from.slotStart(row) + i, slot);
       }
     }
     plan.update(from, to);

@@ -98,12 +98,13 @@ final class BlockBounds {
       IntVector least = a.min(b);
       IntVector most = a.max(b);
       int to = word / 2 * COUNT;
-      if (!first) {
-        least = least.min(IntVector.fromArray(Lanes.I, low, to));
-        most = most.max(IntVector.fromArray(Lanes.I, high, to));
+      if (first) {
+        least.intoArray(low, to);
+        most.intoArray(high, to);
+      } else {
+        least.min(IntVector.fromArray(Lanes.I, low, to)).intoArray(low, to);
+        most.max(IntVector.fromArray(Lanes.I, high, to)).intoArray(high, to);
       }
-      least.intoArray(low, to);
-      most.intoArray(high, to);
     }
   }
 
@@ -129,17 +130,18 @@ final class BlockBounds {
       IntVector yWords = y.reinterpretAsInts();
       ShortVector a = xWords.blend(yWords, second).reinterpretAsShorts();
       ShortVector b = yWords.blend(xWords, second).rearrange(exchange).reinterpretAsShorts();
-      IntVector least = a.min(b).reinterpretAsInts();
-      IntVector most = a.max(b).reinterpretAsInts();
+      ShortVector least = a.min(b);
+      ShortVector most = a.max(b);
       int to = word / 2 * COUNT;
-      if (!first) {
+      if (first) {
+        least.reinterpretAsInts().intoArray(low, to);
+        most.reinterpretAsInts().intoArray(high, to);
+      } else {
         ShortVector before = IntVector.fromArray(Lanes.I, low, to).reinterpretAsShorts();
-        least = least.reinterpretAsShorts().min(before).reinterpretAsInts();
+        least.min(before).reinterpretAsInts().intoArray(low, to);
         before = IntVector.fromArray(Lanes.I, high, to).reinterpretAsShorts();
-        most = most.reinterpretAsShorts().max(before).reinterpretAsInts();
+        most.max(before).reinterpretAsInts().intoArray(high, to);
       }
-      least.intoArray(low, to);
-      most.intoArray(high, to);
     }
   }
 
@@ -154,7 +156,11 @@ final class BlockBounds {
         IntVector y = IntVector.fromArray(Lanes.I, joined, (2 * i + 1) * COUNT);
         IntVector a = x.blend(y, second);
         IntVector b = y.blend(x, second).rearrange(exchange);
-        (least ? a.min(b) : a.max(b)).intoArray(joined, i * COUNT);
+        if (least) {
+          a.min(b).intoArray(joined, i * COUNT);
+        } else {
+          a.max(b).intoArray(joined, i * COUNT);
+        }
       }
     }
     for (int dim = 0; dim < to.length; dim++) {
@@ -174,7 +180,11 @@ final class BlockBounds {
         IntVector y = IntVector.fromArray(Lanes.I, joined, (2 * i + 1) * COUNT);
         ShortVector a = x.blend(y, second).reinterpretAsShorts();
         ShortVector b = y.blend(x, second).rearrange(exchange).reinterpretAsShorts();
-        (least ? a.min(b) : a.max(b)).reinterpretAsInts().intoArray(joined, i * COUNT);
+        if (least) {
+          a.min(b).reinterpretAsInts().intoArray(joined, i * COUNT);
+        } else {
+          a.max(b).reinterpretAsInts().intoArray(joined, i * COUNT);
+        }
       }
     }
     for (int i = 0; i < vectors; i++) {
