@@ -80,7 +80,7 @@ final class KeyBlock {
     SlotKernels kernels = pool.kernels();
     long vector = (long) Lanes.COUNT * KvLayout.WORD;
     for (int word = 0; word < layout.words(); word++) {
-      long to = word * layout.wordElements() * ROW;
+      long to = ROW * word * layout.wordElements();
       for (long lane = 0; lane < ROW; lane += vector) {
         kernels.unpack(pool.pages(), at + word * ROW + lane, segment, to + lane, ROW);
       }
