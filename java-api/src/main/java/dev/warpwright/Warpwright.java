@@ -12,6 +12,7 @@ import dev.warpwright.kernels.KernelProvider;
 import dev.warpwright.kernels.OpenOptions;
 import dev.warpwright.kernels.PlanCache;
 import dev.warpwright.kernels.Resource;
+import dev.warpwright.kernels.VendorLibrary;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import dev.warpwright.kernels.sparse.Activations;
 import dev.warpwright.kernels.sparse.WeightMatrix;
@@ -89,6 +90,15 @@ public final class Warpwright implements Resource {
     /** Threads of a host backend, the calling one included. */
     public Builder threads(int threads) {
       options = options.withThreads(threads);
+      return this;
+    }
+
+    /**
+     * Whether CUDA multiplies dense F32 matrices by cuBLAS; other backends have no such library.
+     * Then a row may have other bits in another batch.
+     */
+    public Builder vendorLibrary(VendorLibrary use) {
+      options = options.withVendorLibrary(use);
       return this;
     }
 

@@ -3,6 +3,7 @@ package dev.warpwright.cuda;
 import dev.warpwright.cuda.attention.AttentionCuda;
 import dev.warpwright.cuda.moe.MoeCuda;
 import dev.warpwright.cuda.reduce.ReduceCuda;
+import dev.warpwright.cuda.runtime.CuBlas;
 import dev.warpwright.cuda.runtime.CudaDevice;
 import dev.warpwright.cuda.runtime.CudaFunction;
 import dev.warpwright.cuda.runtime.CudaGraph;
@@ -23,6 +24,7 @@ import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Memory;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.VendorLibrary;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashSet;
 import java.util.Set;
@@ -38,6 +40,7 @@ public final class CudaKernelDevice implements KernelDevice {
   private final CudaStream stream;
   private final Staging staging;
   private final Complaints complaints;
+  private final VendorBlas blas;
   private final CudaRun run;
   private final ReentrantLock turn = new ReentrantLock();
 
@@ -51,24 +54,32 @@ public final class CudaKernelDevice implements KernelDevice {
   private volatile boolean open = true;
 
   private CudaKernelDevice(
-      CudaDevice device, CudaStream stream, Staging staging, Complaints complaints) {
+      CudaDevice device,
+      CudaStream stream,
+      Staging staging,
+      Complaints complaints,
+      VendorBlas blas) {
     this.device = device;
     this.stream = stream;
     this.staging = staging;
     this.complaints = complaints;
+    this.blas = blas;
     this.run = new CudaRun(this, staging, complaints);
   }
 
-  static CudaKernelDevice open(int ordinal) {
+  static CudaKernelDevice open(int ordinal, VendorLibrary vendorLibrary) {
     CudaDevice device = CudaDevice.open(ordinal);
     CudaStream stream = null;
     Staging staging = null;
+    VendorBlas blas = null;
     try {
       stream = device.newStream();
       staging = new Staging(device, stream);
-      return new CudaKernelDevice(device, stream, staging, new Complaints(device, stream, staging));
+      blas = VendorBlas.open(vendorLibrary, stream);
+      return new CudaKernelDevice(
+          device, stream, staging, new Complaints(device, stream, staging), blas);
     } catch (RuntimeException e) {
-      Resources.close(staging, stream, device);
+      Resources.close(blas, staging, stream, device);
       throw e;
     }
   }
@@ -85,7 +96,7 @@ public final class CudaKernelDevice implements KernelDevice {
 
   @Override
   public String name() {
-    return device.name();
+    return device.name() + blas.description();
   }
 
   @Override
@@ -103,6 +114,16 @@ public final class CudaKernelDevice implements KernelDevice {
   /** What kernels may ask for. */
   public DeviceLimits limits() {
     return device.limits();
+  }
+
+  /** cuBLAS, if it was asked for and is there. Its products are enqueued by {@link CudaRun}. */
+  public @Nullable CuBlas blas() {
+    return blas.library();
+  }
+
+  /** Whether cuBLAS does all dense products, or they are refused. */
+  public boolean requiresBlas() {
+    return blas.use() == VendorLibrary.REQUIRED;
   }
 
   /**
@@ -180,6 +201,11 @@ public final class CudaKernelDevice implements KernelDevice {
   void launch(CudaFunction kernel, LaunchGrid grid, KernelArguments arguments) {
     unconfirmed.add(kernel.name());
     stream.launch(kernel, grid, arguments);
+  }
+
+  void enqueue(String kernel, Runnable work) {
+    unconfirmed.add(kernel);
+    work.run();
   }
 
   /** Enqueues a fill of all of a buffer. */
@@ -346,7 +372,7 @@ public final class CudaKernelDevice implements KernelDevice {
     turn.lock();
     try {
       open = false;
-      Resources.close(complaints, staging, stream, device);
+      Resources.close(blas, complaints, staging, stream, device);
     } finally {
       turn.unlock();
     }

@@ -71,6 +71,6 @@ public final class CudaProvider implements KernelProvider {
       throw new ProviderUnavailableException(ID, reasons);
     }
     Checks.between("ordinal", ordinal, 0, probe.devices().size() - 1);
-    return CudaKernelDevice.open(ordinal);
+    return CudaKernelDevice.open(ordinal, options.vendorLibrary());
   }
 }

@@ -111,6 +111,17 @@ public final class CudaRun implements AutoCloseable {
   }
 
   /**
+   * Enqueues what a library does on the device's stream.
+   *
+   * @param kernel for whom, in errors that show later
+   * @param work enqueues it
+   */
+  public void enqueue(String kernel, Runnable work) {
+    staging.flush();
+    device.enqueue(kernel, work);
+  }
+
+  /**
    * Ends the run: when an output is in host memory it is written when this returns; otherwise the
    * work is enqueued. Staged memory may be used again.
    */

@@ -15,7 +15,8 @@ import dev.warpwright.kernels.Tensor;
  * a NaN or an infinity in x adds where groups are left out, nothing or NaN, is not defined. x
  * enters as the plan's {@link Activations} say. Elements of x behind the last column are never
  * read. Sums are F32 in an order that depends on the shape of W only: a row of y has the same bits
- * whatever else is in the batch, and in every run on one provider.
+ * whatever else is in the batch, and in every run on one provider. On a device that was opened with
+ * a {@link dev.warpwright.kernels.VendorLibrary} that holds for one number of rows.
  */
 public abstract class MatrixProduct extends KernelPlan {
   private final MatrixProductSpec spec;

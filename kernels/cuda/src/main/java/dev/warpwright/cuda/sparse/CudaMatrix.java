@@ -42,6 +42,11 @@ final class CudaMatrix extends PreparedMatrix {
     return shares;
   }
 
+  /** Address of the first part. */
+  long address() {
+    return memory.address();
+  }
+
   /** The kernels' parameter: {@code DenseMatrix} or {@code GroupMatrix} in the sources. */
   MemorySegment parameter() {
     return parameter;

@@ -44,9 +44,7 @@ final class MatrixProductCuda extends MatrixProduct {
   private final MemorySegment shape;
 
   MatrixProductCuda(CudaKernelDevice device, MatrixProductSpec spec) {
-    device.reserve(
-        CudaRun.staged((long) spec.maxRows() * spec.inputs() * Float.BYTES)
-            + CudaRun.staged((long) spec.maxRows() * spec.outputs() * Float.BYTES));
+    device.reserve(staged(spec));
     final Chunk sizes = chunk(spec);
     final Map<Batch, CudaFunction> loaded = kernels(device, spec, sizes);
     WorkCut cut =
@@ -69,6 +67,12 @@ final class MatrixProductCuda extends MatrixProduct {
     counters = zeros;
     rounded = codes;
     shape = shapeOf(spec).parameter(Arena.ofAuto());
+  }
+
+  /** Room that x and y take when they are in host memory. */
+  static long staged(MatrixProductSpec spec) {
+    return CudaRun.staged((long) spec.maxRows() * spec.inputs() * Float.BYTES)
+        + CudaRun.staged((long) spec.maxRows() * spec.outputs() * Float.BYTES);
   }
 
   private static Map<Batch, CudaFunction> kernels(

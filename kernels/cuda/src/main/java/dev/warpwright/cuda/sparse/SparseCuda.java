@@ -2,7 +2,9 @@ package dev.warpwright.cuda.sparse;
 
 import dev.warpwright.cuda.CudaFamily;
 import dev.warpwright.cuda.CudaKernelDevice;
+import dev.warpwright.cuda.runtime.CuBlas;
 import dev.warpwright.kernels.Checks;
+import dev.warpwright.kernels.KernelId;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.sparse.MatrixProduct;
@@ -10,6 +12,7 @@ import dev.warpwright.kernels.sparse.MatrixProductSpec;
 import dev.warpwright.kernels.sparse.PreparedMatrix;
 import dev.warpwright.kernels.sparse.SparseKernels;
 import dev.warpwright.kernels.sparse.WeightMatrix;
+import org.jspecify.annotations.Nullable;
 
 /** The matrix products on CUDA. */
 public final class SparseCuda extends CudaFamily implements SparseKernels {
@@ -20,7 +23,19 @@ public final class SparseCuda extends CudaFamily implements SparseKernels {
 
   @Override
   protected Support offers(KernelSpec spec) {
-    return hasShared(MatrixProductCuda.mostShared((MatrixProductSpec) spec));
+    MatrixProductSpec product = (MatrixProductSpec) spec;
+    if (library(product) != null) {
+      return Support.yes();
+    }
+    if (product.kernel() == KernelId.MATMUL && device().requiresBlas()) {
+      return Support.no(MatmulCuBlas.F32_ONLY);
+    }
+    return hasShared(MatrixProductCuda.mostShared(product));
+  }
+
+  /** What multiplies in place of our kernel, or null. */
+  private @Nullable CuBlas library(MatrixProductSpec spec) {
+    return MatmulCuBlas.takes(spec.format()) ? device().blas() : null;
   }
 
   @Override
@@ -32,6 +47,9 @@ public final class SparseCuda extends CudaFamily implements SparseKernels {
   @Override
   public MatrixProduct product(MatrixProductSpec spec) {
     require(Checks.notNull("spec", spec));
-    return new MatrixProductCuda(device(), spec);
+    CuBlas library = library(spec);
+    return library == null
+        ? new MatrixProductCuda(device(), spec)
+        : new MatmulCuBlas(device(), spec, library);
   }
 }

@@ -1,6 +1,5 @@
 package dev.warpwright.cuda.runtime;
 
-import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.DeviceException;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.kernels.LeakDetector;
@@ -21,15 +20,25 @@ import jcuda.runtime.cudaStream_t;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Products of dense matrices by NVIDIA's library, for plain products that no kernel of ours beats.
- * Elements are F32, F16 or BF16, sums are F32. The order of the sums is the library's own and may
- * change with the device, the library's version and the shape. Not for several threads at a time.
+ * Products of F32 matrices by NVIDIA's library, in one stream. Products and sums are F32: TF32 and
+ * other shortcuts are switched off, whatever the environment says. The order of the sums is the
+ * library's own and may change with the device, the library's version and the shape; one shape has
+ * the same bits in every run. Not for several threads at a time.
  */
 public final class CuBlas implements Resource {
-  private static final int SCALARS = 2;
+  /** What the library takes for itself, as its documentation says: with less it has fewer ways. */
+  private static final long WORKSPACE = 4L << 20;
+
+  private static final long WORKSPACE_FROM_HOPPER = 32L << 20;
+  private static final int HOPPER = 90;
 
   private final CudaDevice device;
-  private final cublasHandle handle = new cublasHandle();
+  private final cublasHandle handle;
+
+  /** The library's own is not for graphs, and lets streams change each other's results. */
+  private final DeviceBuffer workspace;
+
+  private final String version;
 
   /** Factors of the product and of what is in the output, in native memory. */
   private final Pointer one;
@@ -38,16 +47,16 @@ public final class CuBlas implements Resource {
   private final LeakDetector.Registration registration;
   private boolean closed;
 
-  private CuBlas(CudaDevice device) {
+  private CuBlas(CudaDevice device, cublasHandle handle, DeviceBuffer workspace, int version) {
     this.device = device;
-    ByteBuffer scalars =
-        ByteBuffer.allocateDirect(SCALARS * Float.BYTES).order(ByteOrder.nativeOrder());
+    this.handle = handle;
+    this.workspace = workspace;
+    this.version = version / 10_000 + "." + version / 100 % 100 + "." + version % 100;
+    ByteBuffer scalars = ByteBuffer.allocateDirect(2 * Float.BYTES).order(ByteOrder.nativeOrder());
     scalars.putFloat(0, 1);
     scalars.putFloat(Float.BYTES, 0);
     one = Pointer.to(scalars);
     zero = one.withByteOffset(Float.BYTES);
-    device.makeCurrent();
-    check(JCublas2.cublasCreate(handle), "cublasCreate");
     registration = LeakDetector.register(this, "cuBLAS handle", 0);
   }
 
@@ -67,6 +76,10 @@ public final class CuBlas implements Resource {
 
   static String reason(LinkageError e) {
     String message = String.valueOf(e.getMessage());
+    if (message.contains("undefined symbol") || message.contains("not found (required by")) {
+      return "the libcublas.so.12 that is installed is older than CUDA 12.6, which JCublas 12.6"
+          + " needs: update it";
+    }
     if (message.contains("libcublas") || message.contains("cublas64")) {
       return "libcublas.so.12 (cublas64_12.dll on Windows) was not found. JCublas 12.6 needs the"
           + " cuBLAS of CUDA 12; CUDA 13 ships libcublas.so.13, which does not replace it. Install"
@@ -82,99 +95,79 @@ public final class CuBlas implements Resource {
   }
 
   /**
-   * Opens the library on a device.
+   * Opens the library for a stream.
    *
    * @throws ProviderUnavailableException with the reason, if it is not installed
+   * @throws DeviceException if it does not start
+   * @throws dev.warpwright.kernels.OutOfDeviceMemoryException if there is no room for its workspace
    */
-  public static CuBlas open(CudaDevice device) {
+  public static CuBlas open(CudaStream stream) {
     String reason = unavailable();
     if (reason != null) {
       throw new ProviderUnavailableException("cuBLAS", List.of(reason));
     }
-    return new CuBlas(device);
-  }
-
-  /**
-   * A matrix in device memory, row-major without gaps.
-   *
-   * @param memory where
-   * @param offset first byte
-   * @param type of the elements: F32, F16 or BF16
-   */
-  public record Operand(DeviceBuffer memory, long offset, DType type) {
-    private Pointer pointer() {
-      return NativePointers.device(memory.address() + offset);
-    }
-
-    private int code() {
-      return switch (type) {
-        case F32 -> cudaDataType.CUDA_R_32F;
-        case F16 -> cudaDataType.CUDA_R_16F;
-        case BF16 -> cudaDataType.CUDA_R_16BF;
-        default -> throw new InvalidArgumentException("type", type, "F32, F16 or BF16");
-      };
-    }
-
-    private void require(String argument, long elements) {
-      long bytes = Math.multiplyExact(elements, type == DType.F32 ? 4L : 2L);
-      if (offset < 0 || bytes > memory.bytes() - offset) {
-        throw new InvalidArgumentException(
-            argument,
-            bytes + " bytes from " + offset,
-            "inside the buffer of " + memory.bytes() + " bytes");
+    CudaDevice device = stream.device();
+    device.makeCurrent();
+    cublasHandle handle = new cublasHandle();
+    check(JCublas2.cublasCreate(handle), "cublasCreate", "");
+    DeviceBuffer workspace = null;
+    try {
+      workspace = device.allocate(workspaceBytes(device), "cuBLAS");
+      // In this order: setting a stream takes the library's own workspace again.
+      check(JCublas2.cublasSetStream(handle, new cudaStream_t(stream.handle())), "cublasSetStream", "");
+      check(
+          JCublas2.cublasSetWorkspace(
+              handle, NativePointers.device(workspace.address()), workspace.bytes()),
+          "cublasSetWorkspace", "");
+      int[] version = new int[1];
+      check(JCublas2.cublasGetVersion(handle, version), "cublasGetVersion", "");
+      return new CuBlas(device, handle, workspace, version[0]);
+    } catch (RuntimeException e) {
+      JCublas2.cublasDestroy(handle);
+      if (workspace != null) {
+        workspace.close();
       }
+      throw e;
     }
   }
 
+  private static long workspaceBytes(CudaDevice device) {
+    return device.limits().architecture() >= HOPPER ? WORKSPACE_FROM_HOPPER : WORKSPACE;
+  }
+
+  /** The library's version, as {@code 12.6.0}. */
+  public String version() {
+    return version;
+  }
+
   /**
-   * Enqueues y = x wᵀ: y[i, j] = Σ over k of x[i, k] w[j, k].
+   * Enqueues y = x wᵀ: y[i, j] = Σ over k of x[i, k] w[j, k], row-major.
    *
-   * @param stream where to enqueue
+   * @param kernel for whom, in errors and for the flight recorder
    * @param rows rows of x and y
    * @param columns rows of w and columns of y
    * @param length length of the sums
-   * @param x left operand, {@code [rows, length]}
-   * @param w right operand, {@code [columns, length]}, of the same type
-   * @param y result, {@code [rows, columns]}, of the same type or F32
+   * @param x address of {@code [rows, length]}
+   * @param w address of {@code [columns, length]}
+   * @param stride elements from a row of w to the next
+   * @param y address of {@code [rows, columns]}
    */
   public void linear(
-      CudaStream stream, int rows, int columns, int length, Operand x, Operand w, Operand y) {
-    linear(stream, 1, rows, columns, length, x, w, y);
-  }
-
-  /** {@link #linear} for {@code batch} matrices that lie one after the other in each operand. */
-  public void linear(
-      CudaStream stream,
-      int batch,
-      int rows,
-      int columns,
-      int length,
-      Operand x,
-      Operand w,
-      Operand y) {
-    positive("batch", batch);
-    positive("rows", rows);
-    positive("columns", columns);
-    positive("length", length);
-    long sizeX = (long) rows * length;
-    long sizeW = (long) columns * length;
-    long sizeY = (long) rows * columns;
-    x.require("x", Math.multiplyExact(batch, sizeX));
-    w.require("w", Math.multiplyExact(batch, sizeW));
-    y.require("y", Math.multiplyExact(batch, sizeY));
-    if (x.type != w.type) {
-      throw new InvalidArgumentException("w", w.type, x.type + ", the type of x");
-    }
-    if (y.type != x.type && y.type != DType.F32) {
-      throw new InvalidArgumentException("y", y.type, x.type + " (the type of x) or F32");
-    }
+      String kernel, int rows, int columns, int length, long x, long w, int stride, long y) {
+    atLeast("rows", rows, 1);
+    atLeast("columns", columns, 1);
+    atLeast("length", length, 1);
+    atLeast("stride", stride, length);
     requireOpen();
     device.makeCurrent();
-    check(JCublas2.cublasSetStream(handle, new cudaStream_t(stream.handle())), "cublasSetStream");
+    CudaLaunchEvent event = new CudaLaunchEvent();
+    event.kernel = kernel + " by cuBLAS";
+    event.device = device.ordinal();
+    event.begin();
     // The library is column-major: what it sees of a row-major matrix is the transpose. So it is
     // asked for yᵀ = w xᵀ.
-    check(
-        JCublas2.cublasGemmStridedBatchedEx_new(
+    int status =
+        JCublas2.cublasGemmEx_new(
             handle,
             cublasOperation.CUBLAS_OP_T,
             cublasOperation.CUBLAS_OP_N,
@@ -182,34 +175,31 @@ public final class CuBlas implements Resource {
             rows,
             length,
             one,
-            w.pointer(),
-            w.code(),
+            NativePointers.device(w),
+            cudaDataType.CUDA_R_32F,
+            stride,
+            NativePointers.device(x),
+            cudaDataType.CUDA_R_32F,
             length,
-            sizeW,
-            x.pointer(),
-            x.code(),
-            length,
-            sizeX,
             zero,
-            y.pointer(),
-            y.code(),
+            NativePointers.device(y),
+            cudaDataType.CUDA_R_32F,
             columns,
-            sizeY,
-            batch,
-            cublasComputeType.CUBLAS_COMPUTE_32F,
-            cublasGemmAlgo.CUBLAS_GEMM_DEFAULT),
-        "cublasGemmStridedBatchedEx");
+            cublasComputeType.CUBLAS_COMPUTE_32F_PEDANTIC,
+            cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
+    event.commit();
+    check(status, "cublasGemmEx", kernel);
   }
 
-  private static void positive(String argument, int value) {
-    if (value < 1) {
-      throw new InvalidArgumentException(argument, value, "1 or more");
+  private static void atLeast(String argument, int value, int least) {
+    if (value < least) {
+      throw new InvalidArgumentException(argument, value, least + " or more");
     }
   }
 
-  private static void check(int status, String call) {
+  private static void check(int status, String call, String kernel) {
     if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
-      throw new DeviceException(cublasStatus.stringFor(status), call, "", false);
+      throw new DeviceException(cublasStatus.stringFor(status), call, kernel, false);
     }
   }
 
@@ -219,7 +209,7 @@ public final class CuBlas implements Resource {
     }
   }
 
-  /** Waits for the device and gives the handle back; idempotent. */
+  /** Waits for the device and gives the handle and its workspace back; idempotent. */
   @Override
   public synchronized void close() {
     if (closed) {
@@ -227,9 +217,13 @@ public final class CuBlas implements Resource {
     }
     closed = true;
     registration.close();
-    if (device.isUsable()) {
-      device.makeCurrent();
-      check(JCublas2.cublasDestroy(handle), "cublasDestroy");
+    try {
+      if (device.isUsable()) {
+        device.makeCurrent();
+        check(JCublas2.cublasDestroy(handle), "cublasDestroy", "");
+      }
+    } finally {
+      workspace.close();
     }
   }
 }

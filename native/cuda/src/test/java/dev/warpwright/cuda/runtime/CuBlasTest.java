@@ -1,38 +1,38 @@
 package dev.warpwright.cuda.runtime;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.warpwright.cuda.runtime.CuBlas.Operand;
-import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.DeviceException;
 import dev.warpwright.kernels.InvalidArgumentException;
 import dev.warpwright.softgpu.CudaResult;
 import dev.warpwright.softgpu.SoftGpu;
 import dev.warpwright.softgpu.SoftGpuTest;
+import dev.warpwright.softgpu.sim.SimFault;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Products of dense matrices through JCublas. */
+/** Products of F32 matrices through JCublas. */
 @SoftGpuTest
 class CuBlasTest {
-  private static final int BATCH = 2;
   private static final int ROWS = 5;
   private static final int COLUMNS = 7;
   private static final int LENGTH = 11;
+  private static final int STRIDE = 16;
 
   private Arena arena;
   private CudaDevice device;
@@ -44,7 +44,7 @@ class CuBlasTest {
     arena = Arena.ofConfined();
     device = CudaDevice.open(0);
     stream = device.newStream();
-    blas = CuBlas.open(device);
+    blas = CuBlas.open(stream);
   }
 
   @AfterEach
@@ -55,31 +55,11 @@ class CuBlasTest {
     arena.close();
   }
 
-  private static int bytes(DType type) {
-    return type == DType.F32 ? 4 : 2;
-  }
-
-  private static void set(MemorySegment segment, DType type, int index, float value) {
-    switch (type) {
-      case F32 -> segment.setAtIndex(JAVA_FLOAT, index, value);
-      case F16 -> segment.setAtIndex(JAVA_SHORT, index, Float.floatToFloat16(value));
-      default -> segment.setAtIndex(JAVA_SHORT, index, (short) (Float.floatToIntBits(value) >> 16));
-    }
-  }
-
-  private static float get(MemorySegment segment, DType type, int index) {
-    return switch (type) {
-      case F32 -> segment.getAtIndex(JAVA_FLOAT, index);
-      case F16 -> Float.float16ToFloat(segment.getAtIndex(JAVA_SHORT, index));
-      default -> Float.intBitsToFloat(segment.getAtIndex(JAVA_SHORT, index) << 16);
-    };
-  }
-
-  private MemorySegment numbers(DType type, int count, long seed) {
-    MemorySegment segment = arena.allocate((long) count * bytes(type), 8);
+  private MemorySegment numbers(int count, long seed) {
+    MemorySegment segment = arena.allocate(JAVA_FLOAT, count);
     Random random = new Random(seed);
     for (int i = 0; i < count; i++) {
-      set(segment, type, i, random.nextFloat() - 0.5f);
+      segment.setAtIndex(JAVA_FLOAT, i, random.nextFloat() - 0.5f);
     }
     return segment;
   }
@@ -90,87 +70,114 @@ class CuBlasTest {
     return buffer;
   }
 
-  @ParameterizedTest
-  @CsvSource({"F32, F32", "F16, F16", "F16, F32", "BF16, BF16", "BF16, F32"})
-  void multipliesAsTheFormulaSays(DType in, DType out) {
-    MemorySegment x = numbers(in, BATCH * ROWS * LENGTH, 1);
-    MemorySegment w = numbers(in, BATCH * COLUMNS * LENGTH, 2);
-    MemorySegment y = arena.allocate((long) BATCH * ROWS * COLUMNS * bytes(out), 8);
+  private void linear(int length, DeviceBuffer x, DeviceBuffer w, DeviceBuffer y) {
+    blas.linear("test", ROWS, COLUMNS, length, x.address(), w.address(), STRIDE, y.address());
+  }
+
+  @Test
+  void multipliesAsTheFormulaSays() {
+    MemorySegment x = numbers(ROWS * LENGTH, 1);
+    MemorySegment w = numbers(COLUMNS * STRIDE, 2);
+    MemorySegment y = arena.allocate(JAVA_FLOAT, ROWS * COLUMNS);
     try (DeviceBuffer onX = upload(x);
         DeviceBuffer onW = upload(w);
         DeviceBuffer onY = device.allocate(y.byteSize(), "y")) {
-      blas.linear(
-          stream,
-          BATCH,
-          ROWS,
-          COLUMNS,
-          LENGTH,
-          new Operand(onX, 0, in),
-          new Operand(onW, 0, in),
-          new Operand(onY, 0, out));
+      linear(LENGTH, onX, onW, onY);
       stream.synchronise();
       onY.copyTo(y);
     }
-    // One rounding of the result: half a unit in the last place of numbers below 4.
-    double tolerance = out == DType.F32 ? 1e-5 : out == DType.F16 ? 1e-3 : 8e-3;
-    for (int b = 0; b < BATCH; b++) {
-      for (int i = 0; i < ROWS; i++) {
-        for (int j = 0; j < COLUMNS; j++) {
-          double expected = 0;
-          for (int k = 0; k < LENGTH; k++) {
-            expected +=
-                (double) get(x, in, (b * ROWS + i) * LENGTH + k)
-                    * get(w, in, (b * COLUMNS + j) * LENGTH + k);
-          }
-          assertEquals(expected, get(y, out, (b * ROWS + i) * COLUMNS + j), tolerance);
+    for (int i = 0; i < ROWS; i++) {
+      for (int j = 0; j < COLUMNS; j++) {
+        double expected = 0;
+        for (int k = 0; k < LENGTH; k++) {
+          expected +=
+              (double) x.getAtIndex(JAVA_FLOAT, i * LENGTH + k)
+                  * w.getAtIndex(JAVA_FLOAT, j * STRIDE + k);
         }
+        // Eleven products below 1/4: their sum is below 4, whose last place is 2^-22.
+        assertEquals(expected, y.getAtIndex(JAVA_FLOAT, i * COLUMNS + j), LENGTH * 0x1p-22);
       }
     }
   }
 
   @Test
-  void refusesWhatDoesNotFit() {
-    try (DeviceBuffer small = device.allocate(16, "small")) {
-      Operand f32 = new Operand(small, 0, DType.F32);
-      Operand f16 = new Operand(small, 0, DType.F16);
-      Operand i32 = new Operand(small, 0, DType.I32);
-      refused(2, 2, 2, f32, new Operand(small, 4, DType.F32), f32);
-      refused(2, 2, 3, f32, f32, f32);
-      refused(0, 2, 2, f32, f32, f32);
-      refused(1, 1, 1, f32, f16, f32);
-      refused(1, 1, 1, f32, f32, f16);
-      refused(1, 1, 1, i32, i32, i32);
-    }
+  void refusesSizesThatAreNone() {
+    assertThrows(
+        InvalidArgumentException.class, () -> blas.linear("test", 0, 1, 1, 0, 0, 1, 0));
+    assertThrows(
+        InvalidArgumentException.class, () -> blas.linear("test", 1, 0, 1, 0, 0, 1, 0));
+    assertThrows(
+        InvalidArgumentException.class, () -> blas.linear("test", 1, 1, 0, 0, 0, 1, 0));
+    assertThrows(
+        InvalidArgumentException.class, () -> blas.linear("test", 1, 1, 2, 0, 0, 1, 0));
   }
 
-  private void refused(int rows, int columns, int length, Operand x, Operand w, Operand y) {
-    assertThrows(
-        InvalidArgumentException.class, () -> blas.linear(stream, rows, columns, length, x, w, y));
+  /** The rows of x that nobody wrote, and those behind the end. */
+  @ParameterizedTest
+  @CsvSource({"220, UNINITIALISED", "200, OUT_OF_BOUNDS"})
+  void theSoftwareGpuSeesWhatIsRead(int bytes, SimFault.Kind kind, SoftGpu gpu) {
+    DeviceBuffer x = device.allocate(bytes, "x");
+    DeviceBuffer w = upload(numbers(COLUMNS * STRIDE, 2));
+    DeviceBuffer y = device.allocate(ROWS * COLUMNS * Float.BYTES, "y");
+    x.copyFrom(numbers(50, 1));
+    linear(LENGTH, x, w, y);
+    assertTrue(assertThrows(DeviceException.class, stream::synchronise).sticky());
+    assertEquals(List.of(kind), gpu.takeFindings().stream().map(SimFault::kind).toList());
+    y.close();
+    w.close();
+    x.close();
+  }
+
+  @Test
+  void saysItsVersion() {
+    assertEquals("12.6.0", blas.version());
   }
 
   @Test
   void aFailureIsNamed(SoftGpu gpu) {
-    gpu.faults().failCall("cublasGemmStridedBatchedEx", 1, CudaResult.OUT_OF_MEMORY);
-    try (DeviceBuffer buffer = device.allocate(4, "buffer")) {
-      Operand operand = new Operand(buffer, 0, DType.F32);
+    gpu.faults().failCall("cublasGemmEx", 1, CudaResult.OUT_OF_MEMORY);
+    try (DeviceBuffer buffer = device.allocate(COLUMNS * STRIDE * Float.BYTES, "buffer")) {
       DeviceException e =
-          assertThrows(
-              DeviceException.class, () -> blas.linear(stream, 1, 1, 1, operand, operand, operand));
+          assertThrows(DeviceException.class, () -> linear(LENGTH, buffer, buffer, buffer));
       assertEquals("CUBLAS_STATUS_ALLOC_FAILED", e.code());
-      assertEquals("cublasGemmStridedBatchedEx", e.call());
+      assertEquals("cublasGemmEx", e.call());
+      assertEquals("test", e.kernel());
     }
+  }
+
+  /** Whatever fails when it is opened, nothing is left. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"cublasCreate_v2", "cublasSetStream_v2", "cublasSetWorkspace_v2", "cuMemAlloc_v2"})
+  void leavesNothingWhenItDoesNotOpen(String call, SoftGpu gpu) {
+    List<String> held = gpu.liveMemory();
+    gpu.faults().failCall(call, 1, CudaResult.OUT_OF_MEMORY);
+    assertThrows(RuntimeException.class, () -> CuBlas.open(stream));
+    assertEquals(held, gpu.liveMemory());
+    CuBlas.open(stream).close();
   }
 
   @Test
   void aClosedHandleIsRefused() {
     blas.close();
     blas.close();
-    try (DeviceBuffer buffer = device.allocate(4, "buffer")) {
-      Operand operand = new Operand(buffer, 0, DType.F32);
-      assertThrows(
-          IllegalStateException.class,
-          () -> blas.linear(stream, 1, 1, 1, operand, operand, operand));
-    }
+    assertThrows(
+        IllegalStateException.class, () -> blas.linear("test", 1, 1, 1, 0, 0, 1, 0));
+  }
+
+  @Test
+  void tellsAnOldLibraryFromNone() {
+    assertTrue(
+        CuBlas.reason(
+                new UnsatisfiedLinkError(
+                    "libJCublas2.so: undefined symbol: cublasDgemmGroupedBatched, version"
+                        + " libcublas.so.12"))
+            .contains("older than CUDA 12.6"));
+    assertTrue(
+        CuBlas.reason(
+                new UnsatisfiedLinkError(
+                    "libcublas.so.12: cannot open shared object file: No such file or directory"))
+            .contains("CUDA 13 ships libcublas.so.13"));
   }
 
   /** In a JVM of its own: this one has the stand-in loaded. */

@@ -3,6 +3,8 @@ package dev.warpwright.softgpu.driver;
 import dev.warpwright.softgpu.CudaResult;
 import dev.warpwright.softgpu.driver.Gemm.Matrix;
 import dev.warpwright.softgpu.driver.Graph.Kind;
+import dev.warpwright.softgpu.sim.DeviceMemory;
+import dev.warpwright.softgpu.sim.SimFault;
 import java.lang.foreign.MemorySegment;
 
 /** cuBLAS: handles, and products of dense matrices. */
@@ -11,6 +13,10 @@ final class BlasCalls {
   private static final class Handle {
     final Context context;
     long stream;
+
+    /** The caller's own, or 0: the library's pool. */
+    long workspace;
+
     int pointerMode;
     int mathMode;
 
@@ -20,6 +26,7 @@ final class BlasCalls {
   }
 
   private static final int VERSION = 120_600;
+  private static final int WORKSPACE_ALIGNMENT = 256;
   private static final int POINTERS_TO_HOST = 0;
   private static final int POINTERS_TO_DEVICE = 1;
 
@@ -53,11 +60,21 @@ final class BlasCalls {
     CMemory.putInt(version, VERSION);
   }
 
+  /** Takes the library's own workspace again, as documented. */
   @CudaEntry("cublasSetStream_v2")
   void setStream(long handle, long stream) {
     Handle changed = handle(handle);
     driver.stream(stream);
     changed.stream = stream;
+    changed.workspace = 0;
+  }
+
+  @CudaEntry("cublasSetWorkspace_v2")
+  void setWorkspace(long handle, long workspace, long bytes) {
+    Handle changed = handle(handle);
+    CudaFailure.require(workspace % WORKSPACE_ALIGNMENT == 0 && bytes >= WORKSPACE_ALIGNMENT);
+    CudaFailure.require(driver.deviceOf(workspace, bytes) == changed.context.device());
+    changed.workspace = workspace;
   }
 
   @CudaEntry("cublasGetStream_v2")
@@ -184,6 +201,7 @@ final class BlasCalls {
     CudaFailure.require(!CMemory.isNull(alpha) && !CMemory.isNull(beta));
     Gemm gemm =
         new Gemm(
+            "cublasGemm",
             m,
             n,
             k,
@@ -206,23 +224,38 @@ final class BlasCalls {
           () ->
               gemm.run(
                   device.memory(),
-                  Gemm.scalar(device.memory(), alpha.address()),
-                  Gemm.scalar(device.memory(), beta.address())));
+                  gemm.scalar(device.memory(), alpha.address()),
+                  gemm.scalar(device.memory(), beta.address())));
     }
   }
 
-  private static void submit(Handle handle, CudaStream stream, Runnable product) {
+  private void submit(Handle handle, CudaStream stream, Runnable product) {
+    DeviceMemory memory = handle.context.device().memory();
+    long workspace = handle.workspace;
     handle.context.submit(
         stream,
         Kind.KERNEL,
         () -> {
           try {
+            if (workspace != 0) {
+              use(memory, workspace);
+            }
             product.run();
-          } catch (IllegalArgumentException e) {
-            // A matrix, or a part of it, is not in device memory.
-            throw new LaunchFailure(CudaResult.ILLEGAL_ADDRESS, true);
+          } catch (SimFault e) {
+            driver.found(e);
+            throw new LaunchFailure(
+                e.kind() == SimFault.Kind.UNINITIALISED
+                    ? CudaResult.LAUNCH_FAILED
+                    : CudaResult.ILLEGAL_ADDRESS,
+                true);
           }
         });
+  }
+
+  /** Writes into the workspace: who frees it too early, or keeps something there, is found. */
+  private static void use(DeviceMemory memory, long workspace) {
+    memory.checkLibrary("cublasGemm", workspace, WORKSPACE_ALIGNMENT, false);
+    memory.fill(workspace, -1, 1, WORKSPACE_ALIGNMENT);
   }
 
   private Handle handle(long handle) {

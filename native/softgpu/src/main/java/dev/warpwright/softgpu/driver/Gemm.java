@@ -7,8 +7,10 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * C = alpha op(A) op(B) + beta C, column-major, once a member of the batch. Sums are F32, in the
- * order of k; the result is rounded to the type of C once. C is not read where beta is 0.
+ * order of k; the result is rounded to the type of C once. C is not read where beta is 0. What is
+ * read and written is checked like the accesses of kernels.
  *
+ * @param function that was called, for findings
  * @param m rows of C
  * @param n columns of C
  * @param k length of the sums
@@ -17,7 +19,7 @@ import java.lang.foreign.ValueLayout;
  * @param c result
  * @param batch number of products
  */
-record Gemm(int m, int n, int k, Matrix a, Matrix b, Matrix c, int batch) {
+record Gemm(String function, int m, int n, int k, Matrix a, Matrix b, Matrix c, int batch) {
   static final int COMPUTE_32F = 68;
   static final int COMPUTE_32F_PEDANTIC = 69;
 
@@ -80,10 +82,11 @@ record Gemm(int m, int n, int k, Matrix a, Matrix b, Matrix c, int batch) {
     }
 
     /** One member of the batch as the product sees it, row by row. */
-    private float[] read(DeviceMemory memory, int member) {
+    private float[] read(String function, DeviceMemory memory, int member) {
       float[] values = new float[rows * columns];
       MemorySegment bytes = MemorySegment.ofArray(new byte[rows * type.bytes()]);
       for (int column = 0; column < columns; column++) {
+        memory.checkLibrary(function, column(member, column), bytes.byteSize(), true);
         memory.copyOut(column(member, column), bytes);
         for (int row = 0; row < rows; row++) {
           values[transposed ? column * rows + row : row * columns + column] = type.get(bytes, row);
@@ -92,12 +95,13 @@ record Gemm(int m, int n, int k, Matrix a, Matrix b, Matrix c, int batch) {
       return values;
     }
 
-    private void write(DeviceMemory memory, int member, float[] values) {
+    private void write(String function, DeviceMemory memory, int member, float[] values) {
       MemorySegment bytes = MemorySegment.ofArray(new byte[rows * type.bytes()]);
       for (int column = 0; column < columns; column++) {
         for (int row = 0; row < rows; row++) {
           type.set(bytes, row, values[row * columns + column]);
         }
+        memory.checkLibrary(function, column(member, column), bytes.byteSize(), false);
         memory.copyIn(column(member, column), bytes);
       }
     }
@@ -112,8 +116,9 @@ record Gemm(int m, int n, int k, Matrix a, Matrix b, Matrix c, int batch) {
   }
 
   /** A scalar in device memory. */
-  static float scalar(DeviceMemory memory, long address) {
+  float scalar(DeviceMemory memory, long address) {
     MemorySegment value = MemorySegment.ofArray(new float[1]);
+    memory.checkLibrary(function, address, value.byteSize(), true);
     memory.copyOut(address, value);
     return value.get(ValueLayout.JAVA_FLOAT, 0);
   }
@@ -123,9 +128,9 @@ record Gemm(int m, int n, int k, Matrix a, Matrix b, Matrix c, int batch) {
       return;
     }
     for (int member = 0; member < batch; member++) {
-      float[] left = a.read(memory, member);
-      float[] right = b.read(memory, member);
-      float[] result = beta == 0 ? new float[m * n] : c.read(memory, member);
+      float[] left = a.read(function, memory, member);
+      float[] right = b.read(function, memory, member);
+      float[] result = beta == 0 ? new float[m * n] : c.read(function, memory, member);
       for (int row = 0; row < m; row++) {
         for (int column = 0; column < n; column++) {
           float sum = 0;
@@ -136,7 +141,7 @@ record Gemm(int m, int n, int k, Matrix a, Matrix b, Matrix c, int batch) {
           result[at] = beta == 0 ? alpha * sum : alpha * sum + beta * result[at];
         }
       }
-      c.write(memory, member, result);
+      c.write(function, memory, member, result);
     }
   }
 }

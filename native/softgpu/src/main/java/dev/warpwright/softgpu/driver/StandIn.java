@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
  * that moment. Without one it they behave as a machine that has the library and no device.
  */
 public final class StandIn {
+  /** System property: the machine has a driver and no cuBLAS. */
+  private static final String WITHOUT_CUBLAS = "warpwright.softgpu.withoutCublas";
+
   private static volatile @Nullable Driver installed;
   private static boolean loaded;
 
@@ -65,7 +68,9 @@ public final class StandIn {
     }
     refuseBesideTheRealDriver();
     for (Library library : Library.values()) {
-      load(library);
+      if (library != Library.CUBLAS || !Boolean.getBoolean(WITHOUT_CUBLAS)) {
+        load(library);
+      }
     }
     loaded = true;
   }

@@ -1,5 +1,6 @@
 package dev.warpwright.softgpu.sim;
 
+import dev.warpwright.softgpu.sim.SimFault.Kind;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -223,6 +224,38 @@ public final class DeviceMemory {
         ValueLayout.JAVA_BYTE,
         0,
         (int) to.byteSize());
+  }
+
+  /**
+   * Checks an access of a library function, which is not simulated thread by thread.
+   *
+   * @param function its name
+   * @param address device address
+   * @param bytes size of the range
+   * @param reads whether all of it must have been written
+   * @throws SimFault if the range is not inside one allocation, or holds a byte that nobody wrote
+   */
+  public synchronized void checkLibrary(
+      String function, long address, long bytes, boolean reads) {
+    if (bytes == 0) {
+      return;
+    }
+    Allocation found = find(address);
+    if (found == null || !found.contains(address, bytes)) {
+      throw SimFault.ofLibrary(
+          isFreed(address) ? Kind.USE_AFTER_FREE : Kind.OUT_OF_BOUNDS,
+          function,
+          address,
+          (reads ? "a read of " : "a write of ") + bytes + " bytes at " + describe(address));
+    }
+    long undefined = reads ? firstUninitialised(address, bytes) : -1;
+    if (undefined >= 0) {
+      throw SimFault.ofLibrary(
+          Kind.UNINITIALISED,
+          function,
+          undefined,
+          "a read of " + describe(undefined) + ", which nobody wrote");
+    }
   }
 
   /**

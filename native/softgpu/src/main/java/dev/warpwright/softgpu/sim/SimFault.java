@@ -53,7 +53,8 @@ public final class SimFault extends RuntimeException {
    * @param block x, y and z of the block
    * @param thread x, y and z of the thread
    * @param source file and line of the source, innermost inlined call first, or empty
-   * @param ptxLine line of the PTX text
+   * @param ptxLine line of the PTX text; 0 for a function of a library, which is not simulated
+   *     thread by thread
    * @param instruction the instruction
    */
   public record Site(
@@ -63,6 +64,9 @@ public final class SimFault extends RuntimeException {
 
     @Override
     public String toString() {
+      if (ptxLine == 0) {
+        return kernel;
+      }
       return kernel
           + " block ("
           + block
@@ -83,6 +87,11 @@ public final class SimFault extends RuntimeException {
     this.kind = kind;
     this.site = site;
     this.address = address;
+  }
+
+  /** A function of a library that broke a rule. */
+  static SimFault ofLibrary(Kind kind, String function, long address, String message) {
+    return new SimFault(kind, new Site(function, "", "", "", 0, ""), address, message);
   }
 
   /** The rule. */

@@ -8,7 +8,9 @@ import static jcuda.jcublas.cublasStatus.*;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 
+import dev.warpwright.softgpu.SoftGpu;
 import dev.warpwright.softgpu.SoftGpuTest;
+import dev.warpwright.softgpu.sim.SimFault;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -17,6 +19,7 @@ import java.util.Random;
 import jcuda.Pointer;
 import jcuda.cudaDataType;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasComputeType;
@@ -166,6 +169,41 @@ class BlasTest {
     Machine.ok(JCudaDriver.cuMemsetD32Async(third, Float.floatToIntBits(8), FLOATS, m.stream));
     Machine.ok(sgemm(CUBLAS_OP_N, CUBLAS_OP_N, LEADING, alpha, beta));
     assertEquals(BETA * 8, download(third)[0]);
+  }
+
+  /** It is written to, so that one which is freed too early is noticed; a new stream forgets it. */
+  @Test
+  void aWorkspaceIsUsedUntilTheStreamIsSet(SoftGpu gpu) {
+    CUdeviceptr workspace = new CUdeviceptr();
+    Machine.ok(JCudaDriver.cuMemAlloc(workspace, 512));
+    Machine.ok(cublasSetWorkspace(handle, workspace, 512));
+    assertEquals(
+        CUBLAS_STATUS_INVALID_VALUE, cublasSetWorkspace(handle, workspace.withByteOffset(4), 256));
+    assertEquals(CUBLAS_STATUS_INVALID_VALUE, cublasSetWorkspace(handle, workspace, 513));
+    upload(m.memory, 1);
+    upload(m.other, 2);
+    upload(third, 3);
+    Machine.ok(sgemm(CUBLAS_OP_N, CUBLAS_OP_N, LEADING, alpha, beta));
+    Machine.ok(JCudaDriver.cuMemcpyDtoH(Pointer.to(m.host), workspace, 256));
+    assertEquals(-1, m.host.get(0));
+    Machine.ok(JCudaDriver.cuMemFree(workspace));
+    Machine.ok(cublasSetStream(handle, new cudaStream_t(m.stream)));
+    Machine.ok(sgemm(CUBLAS_OP_N, CUBLAS_OP_N, LEADING, alpha, beta));
+    Machine.ok(JCudaDriver.cuCtxSynchronize());
+    assertEquals(List.of(), gpu.takeFindings());
+  }
+
+  @Test
+  void aFreedWorkspaceIsFound(SoftGpu gpu) {
+    CUdeviceptr workspace = new CUdeviceptr();
+    Machine.ok(JCudaDriver.cuMemAlloc(workspace, 512));
+    Machine.ok(cublasSetWorkspace(handle, workspace, 512));
+    Machine.ok(JCudaDriver.cuMemFree(workspace));
+    Machine.ok(sgemm(CUBLAS_OP_N, CUBLAS_OP_N, LEADING, alpha, beta));
+    assertEquals(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, JCudaDriver.cuCtxSynchronize());
+    assertEquals(
+        List.of(SimFault.Kind.USE_AFTER_FREE),
+        gpu.takeFindings().stream().map(SimFault::kind).toList());
   }
 
   @Test
