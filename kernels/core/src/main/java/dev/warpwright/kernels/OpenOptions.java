@@ -7,8 +7,8 @@ package dev.warpwright.kernels;
  * @param threads size of the pool of worker threads, the calling thread included; only host devices
  *     use it
  * @param nativeCode whether C kernels are used; only the provider {@code cpu} has any
- * @param vendorLibrary whether the vendor's library is used; only the provider {@code cuda} has one,
- *     cuBLAS
+ * @param vendorLibrary whether the vendor's library is used; only the provider {@code cuda} has
+ *     one, cuBLAS
  */
 public record OpenOptions(
     int ordinal, int threads, NativeCode nativeCode, VendorLibrary vendorLibrary) {

@@ -18,8 +18,7 @@ class MatmulCuBlasContractTest extends CudaContractTest {
   @Override
   protected List<KernelDevice> devices() {
     return List.of(
-        new CudaProvider()
-            .open(OpenOptions.defaults().withVendorLibrary(VendorLibrary.REQUIRED)));
+        new CudaProvider().open(OpenOptions.defaults().withVendorLibrary(VendorLibrary.REQUIRED)));
   }
 
   @Override

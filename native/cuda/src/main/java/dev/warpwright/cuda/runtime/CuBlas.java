@@ -114,11 +114,15 @@ public final class CuBlas implements Resource {
     try {
       workspace = device.allocate(workspaceBytes(device), "cuBLAS");
       // In this order: setting a stream takes the library's own workspace again.
-      check(JCublas2.cublasSetStream(handle, new cudaStream_t(stream.handle())), "cublasSetStream", "");
+      check(
+          JCublas2.cublasSetStream(handle, new cudaStream_t(stream.handle())),
+          "cublasSetStream",
+          "");
       check(
           JCublas2.cublasSetWorkspace(
               handle, NativePointers.device(workspace.address()), workspace.bytes()),
-          "cublasSetWorkspace", "");
+          "cublasSetWorkspace",
+          "");
       int[] version = new int[1];
       check(JCublas2.cublasGetVersion(handle, version), "cublasGetVersion", "");
       return new CuBlas(device, handle, workspace, version[0]);

@@ -102,14 +102,10 @@ class CuBlasTest {
 
   @Test
   void refusesSizesThatAreNone() {
-    assertThrows(
-        InvalidArgumentException.class, () -> blas.linear("test", 0, 1, 1, 0, 0, 1, 0));
-    assertThrows(
-        InvalidArgumentException.class, () -> blas.linear("test", 1, 0, 1, 0, 0, 1, 0));
-    assertThrows(
-        InvalidArgumentException.class, () -> blas.linear("test", 1, 1, 0, 0, 0, 1, 0));
-    assertThrows(
-        InvalidArgumentException.class, () -> blas.linear("test", 1, 1, 2, 0, 0, 1, 0));
+    assertThrows(InvalidArgumentException.class, () -> blas.linear("test", 0, 1, 1, 0, 0, 1, 0));
+    assertThrows(InvalidArgumentException.class, () -> blas.linear("test", 1, 0, 1, 0, 0, 1, 0));
+    assertThrows(InvalidArgumentException.class, () -> blas.linear("test", 1, 1, 0, 0, 0, 1, 0));
+    assertThrows(InvalidArgumentException.class, () -> blas.linear("test", 1, 1, 2, 0, 0, 1, 0));
   }
 
   /** The rows of x that nobody wrote, and those behind the end. */
@@ -161,8 +157,7 @@ class CuBlasTest {
   void aClosedHandleIsRefused() {
     blas.close();
     blas.close();
-    assertThrows(
-        IllegalStateException.class, () -> blas.linear("test", 1, 1, 1, 0, 0, 1, 0));
+    assertThrows(IllegalStateException.class, () -> blas.linear("test", 1, 1, 1, 0, 0, 1, 0));
   }
 
   @Test

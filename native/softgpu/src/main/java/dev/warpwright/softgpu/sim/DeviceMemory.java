@@ -235,8 +235,7 @@ public final class DeviceMemory {
    * @param reads whether all of it must have been written
    * @throws SimFault if the range is not inside one allocation, or holds a byte that nobody wrote
    */
-  public synchronized void checkLibrary(
-      String function, long address, long bytes, boolean reads) {
+  public synchronized void checkLibrary(String function, long address, long bytes, boolean reads) {
     if (bytes == 0) {
       return;
     }
