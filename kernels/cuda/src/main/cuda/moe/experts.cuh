@@ -178,25 +178,25 @@ __device__ void store(const Experts &e, const Expert<Weights> &expert, const Til
   e.y[(long long)(tile.first + m) * e.outputs + n] = activate(gate, up, e.activation);
 }
 
-template <int ROWS, typename Weights>
+template <int ROWS, typename Weights, typename Left>
 __device__ void store_all(const Experts &e, const Expert<Weights> &expert, const Tile &tile,
                           const GatheredRows &x, int firstRow, int block, int lane,
-                          const Outputs<ROWS> &gate, const Outputs<ROWS> &up) {
-#pragma unroll
+                          const Left &gate, const Left &up) {
+#pragma unroll Left::UNROLLED
   for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
     int m = Outputs<ROWS>::input(i, lane);
     int n = block * BLOCK_ROWS + Outputs<ROWS>::output(i, lane);
     if (m < ROWS) {
-      store(e, expert, tile, x, firstRow + m, n, gate.value[i], up.value[i]);
+      store(e, expert, tile, x, firstRow + m, n, gate[i], up[i]);
     }
   }
 }
 
 // Leaves a part of a block; the last warp to come adds those of both matrices.
-template <int ROWS, bool OF_SLICES, typename Weights>
+template <int ROWS, bool OF_SLICES, typename Weights, typename Left>
 __device__ void deliver(const Experts &e, const Expert<Weights> &expert, const Tile &tile,
                         const GatheredRows &x, const Unit &unit, int batches, int batch, int block,
-                        int lane, const Outputs<ROWS> &sums) {
+                        int lane, const Left &sums) {
   PanelSlices slices[2];
   int counts[2] = {0, 0};
 #pragma unroll
@@ -287,10 +287,10 @@ __device__ void panel_experts(const Experts &e, const Expert<Weights> &expert, c
   if (unit.to == 0 || !there || warps.batch * ROWS >= tile.count) {
     return;
   }
-  Outputs<ROWS> sums = totals_of<ROWS>(totals, warps);
+  Totals sums = {totals, warps.threads()};
   if (unit.whole) {
     store_all<ROWS>(e, expert, tile, x, warps.batch * ROWS, block, warps.lane, sums,
-                    totals_of<ROWS>(last, warps));
+                    Totals{last, warps.threads()});
   } else {
     deliver<ROWS, false>(e, expert, tile, x, unit, warps.batches, warps.batch, block, warps.lane,
                          sums);

@@ -233,16 +233,16 @@ __device__ void panel_sums(const Weights &weights, int panel, int firstShare, in
   }
 }
 
-// What panel_sums has left.
-template <int ROWS>
-__device__ Outputs<ROWS> totals_of(const float *totals, const WarpGrid &warps) {
-  Outputs<ROWS> outputs;
-#pragma unroll
-  for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
-    outputs.value[i] = totals[i * warps.threads()];
-  }
-  return outputs;
-}
+// What panel_sums has left of a lane, in shared memory. Loops over it are not unrolled: what follows
+// a sum is long, and a copy for each takes the compiler minutes.
+struct Totals {
+  static constexpr int UNROLLED = 1;
+
+  const float *first;
+  int threads;
+
+  __device__ float operator[](int i) const { return first[i * threads]; }
+};
 
 template <int ROWS, typename Weights>
 __device__ void panel_product(const Product &p, const Weights &weights, unsigned char *shared) {
@@ -261,7 +261,7 @@ __device__ void panel_product(const Product &p, const Weights &weights, unsigned
                      warps, shared, totals);
     int ownFirst = tile * tileRows + warps.batch * ROWS;
     if (there && ownFirst < p.x.count) {
-      Outputs<ROWS> sums = totals_of<ROWS>(totals, warps);
+      Totals sums = {totals, warps.threads()};
       if (p.whole || slices.shares() == 1) {
         store_all<ROWS>(p, weights, block, ownFirst, warps.lane, sums);
       } else {

@@ -126,11 +126,14 @@ struct DirectInputs {
   }
 };
 
-// What a lane has of the result: COUNT values.
+// What a lane has of the result: COUNT values, in registers.
 template <int ROWS> struct Outputs {
   static constexpr int COUNT = ROWS == 2 ? 4 : ROWS;
+  static constexpr int UNROLLED = COUNT; // of loops over them
 
   float value[COUNT] = {};
+
+  __device__ float operator[](int i) const { return value[i]; }
 
   // Row of W in the block, and row of x, of a value.
   __device__ static int output(int i, int lane) {

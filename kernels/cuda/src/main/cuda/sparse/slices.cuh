@@ -51,16 +51,16 @@ __device__ void store(const Product &p, const Weights &weights, int m, int n, fl
   p.y[(long long)m * p.outputs + n] = finished(weights, p.x[m], n, sum);
 }
 
-// Stores what a warp has of the result.
-template <int ROWS, typename Weights>
+// Stores what a warp has of the result, in Outputs or Totals.
+template <int ROWS, typename Weights, typename Left>
 __device__ void store_all(const Product &p, const Weights &weights, int block, int firstRow,
-                          int lane, const Outputs<ROWS> &outputs) {
-#pragma unroll
+                          int lane, const Left &outputs) {
+#pragma unroll Left::UNROLLED
   for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
     int m = firstRow + Outputs<ROWS>::input(i, lane);
     int n = block * BLOCK_ROWS + Outputs<ROWS>::output(i, lane);
     if (m < min(p.x.count, firstRow + ROWS) && n < p.outputs) {
-      store(p, weights, m, n, outputs.value[i]);
+      store(p, weights, m, n, outputs[i]);
     }
   }
 }
@@ -76,13 +76,14 @@ template <int ROWS> struct Parts {
   __device__ Parts(float *panel, int block) : first(panel + block % PANEL_BLOCKS * SIZE) {}
 
   // Writes the rows below `rows` of a part.
-  __device__ void leave(int part, int rows, int lane, const Outputs<ROWS> &outputs) const {
+  template <typename Left>
+  __device__ void leave(int part, int rows, int lane, const Left &outputs) const {
     float *own = first + (long long)part * STRIDE;
-#pragma unroll
+#pragma unroll Left::UNROLLED
     for (int i = 0; i < Outputs<ROWS>::COUNT; i++) {
       int m = Outputs<ROWS>::input(i, lane);
       if (m < rows) {
-        own[m * BLOCK_ROWS + Outputs<ROWS>::output(i, lane)] = outputs.value[i];
+        own[m * BLOCK_ROWS + Outputs<ROWS>::output(i, lane)] = outputs[i];
       }
     }
   }
@@ -121,9 +122,9 @@ __device__ inline bool is_last(unsigned *arrived, int count, int lane) {
 }
 
 // Leaves a part of a block; the last warp to come adds them all.
-template <int ROWS, bool OF_SLICES, typename Weights>
+template <int ROWS, bool OF_SLICES, typename Weights, typename Left>
 __device__ void deliver(const Product &p, const Weights &weights, const PanelSlices &slices,
-                        int block, int batch, int part, int lane, const Outputs<ROWS> &outputs) {
+                        int block, int batch, int part, int lane, const Left &outputs) {
   int firstRow = batch * ROWS;
   int rows = min(p.x.count - firstRow, ROWS);
   long long before = (long long)batch * weights.all_slices() + slices.first;
