@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -12,6 +14,7 @@ import java.util.concurrent.Future;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Compiles a tree of {@code .cu} files to PTX with nvcc: {@code family/stem.cu} becomes {@code
@@ -21,7 +24,8 @@ import java.util.stream.Collectors;
  *
  * <p>Without nvcc nothing is compiled and that is not an error: whoever loads the PTX says that it
  * is missing. A release must have nvcc, and gets {@code family/stem.fatbin} too: machine code for
- * every architecture that is sold, so that nothing is compiled on the user's machine.
+ * every architecture that is sold, made of that PTX, so that nothing is compiled on the user's
+ * machine. The PTX serves what comes after.
  *
  * <p>Kernels of tests may have stack frames, and PTX that is kept with them serves where there is
  * no nvcc. Beside them {@code stem_host.cu} becomes a library for the host, {@code stem_host.so},
@@ -35,7 +39,7 @@ final class CompileKernels {
   /** The target whose registers are counted. */
   private static final int MEASURED = 90;
 
-  /** Those that a release has machine code for; PTX of the last one serves what comes after. */
+  /** Those that a release has machine code for. */
   private static final List<Integer> RELEASED = List.of(80, 86, 89, 90, 100, 120);
 
   /** Which compiler made the results, for which architectures. */
@@ -104,16 +108,18 @@ final class CompileKernels {
   private boolean compile() throws Exception {
     startAnewUnless(nvcc.version() + OPTIONS + ARCHITECTURES + RELEASED + HOST_OPTIONS);
     List<Path> sources = files.all();
-    List<Step> steps = new ArrayList<>();
-    sources.forEach(file -> addSteps(file, steps));
-    files.keepOnly(steps.stream().map(Step::result).toList());
-    boolean good = run(steps);
+    List<Step> steps = sources.stream().flatMap(this::steps).toList();
+    List<Step> bundles = release ? sources.stream().map(this::bundle).toList() : List.of();
+    files.keepOnly(Stream.concat(steps.stream(), bundles.stream()).map(Step::result).toList());
+    boolean good = run(steps) && run(bundles);
     KernelFiles.write(
         files.output().resolve(NOTES),
         "cuda="
             + nvcc.cuda()
             + "\narchitectures="
-            + ARCHITECTURES.stream().map(String::valueOf).collect(Collectors.joining(","))
+            + joined(ARCHITECTURES)
+            + "\nmachineCode="
+            + (release ? joined(RELEASED) : "")
             + "\n");
     return (tests || report(sources)) && good;
   }
@@ -127,27 +133,23 @@ final class CompileKernels {
     }
   }
 
-  private void addSteps(Path file, List<Step> steps) {
-    if (tests && files.stem(file).endsWith("_host")) {
-      steps.add(step(file, ".so", HOST_OPTIONS));
-      return;
-    }
-    for (int architecture : ARCHITECTURES) {
-      String suffix = ".sm_" + architecture;
-      Path ptx = files.result(file, suffix + ".ptx");
-      Path needed = files.note(file, suffix + ".d");
-      steps.add(new Step(ptx, needed, () -> compile(file, architecture, ptx, needed)));
-    }
-    if (release) {
-      steps.add(step(file, ".fatbin", releaseTargets()));
-    }
+  private static String joined(List<Integer> architectures) {
+    return architectures.stream().map(String::valueOf).collect(Collectors.joining(","));
   }
 
-  /** A result that nvcc makes at once. */
-  private Step step(Path file, String suffix, List<String> targets) {
-    Path result = files.result(file, suffix);
-    Path needed = files.note(file, suffix + ".d");
-    return new Step(result, needed, () -> nvcc(file, targets, needed, result));
+  private Stream<Step> steps(Path file) {
+    if (tests && files.stem(file).endsWith("_host")) {
+      Path library = files.result(file, ".so");
+      Path needed = files.note(file, ".so.d");
+      return Stream.of(new Step(library, needed, () -> nvcc(file, HOST_OPTIONS, needed, library)));
+    }
+    return ARCHITECTURES.stream()
+        .map(
+            architecture ->
+                new Step(
+                    files.result(file, ".sm_" + architecture + ".ptx"),
+                    needed(file, architecture),
+                    () -> compile(file, architecture)));
   }
 
   private String nvcc(Path file, List<String> targets, Path needed, Path result)
@@ -157,31 +159,50 @@ final class CompileKernels {
     return nvcc.compile(files.sources(), file, options, needed, result);
   }
 
-  /** No line table: it cannot be made relative here, and would be half of the file. */
-  private static List<String> releaseTargets() {
-    List<String> targets = new ArrayList<>(List.of("-fatbin"));
-    for (int architecture : RELEASED) {
-      targets.add("-gencode");
-      targets.add("arch=compute_" + architecture + ",code=sm_" + architecture);
-    }
-    targets.add("-gencode");
-    targets.add("arch=compute_" + RELEASED.getLast() + ",code=compute_" + RELEASED.getLast());
-    return targets;
+  private Path needed(Path file, int architecture) {
+    return files.note(file, ".sm_" + architecture + ".d");
+  }
+
+  /** PTX as the compiler wrote it. */
+  private Path fresh(Path file, int architecture) {
+    return files.note(file, ".sm_" + architecture + ".ptx");
+  }
+
+  private Path cubin(Path file, int architecture) {
+    return files.note(file, ".sm_" + architecture + ".cubin");
   }
 
   /** PTX, and for one architecture what ptxas makes of it. */
-  private String compile(Path file, int architecture, Path ptx, Path needed)
-      throws IOException, InterruptedException {
-    Path fresh = files.note(file, ".sm_" + architecture + ".ptx");
+  private String compile(Path file, int architecture) throws IOException, InterruptedException {
+    Path fresh = fresh(file, architecture);
     List<String> targets = List.of("-ptx", "-lineinfo", "-arch=sm_" + architecture);
-    final String said = nvcc(file, targets, needed, fresh);
+    final String said = nvcc(file, targets, needed(file, architecture), fresh);
     if (architecture == MEASURED && !tests) {
-      String measured = nvcc.assemble(fresh, architecture, files.note(file, ".cubin"));
-      Files.writeString(measured(file), measured);
+      Files.writeString(
+          measured(file), nvcc.assemble(fresh, architecture, cubin(file, architecture)));
     }
+    Path ptx = files.result(file, ".sm_" + architecture + ".ptx");
     Files.createDirectories(ptx.getParent());
     Files.writeString(ptx, relative(Files.readString(fresh)));
     return said;
+  }
+
+  /** Machine code of the newest PTX that each architecture takes. */
+  private Step bundle(Path file) {
+    Path result = files.result(file, ".fatbin");
+    return new Step(
+        result,
+        needed(file, MEASURED),
+        () -> {
+          SortedMap<Integer, Path> cubins = new TreeMap<>();
+          for (int architecture : RELEASED) {
+            Path cubin = cubin(file, architecture);
+            int newest = ARCHITECTURES.stream().filter(a -> a <= architecture).reduce(0, Math::max);
+            nvcc.assemble(fresh(file, newest), architecture, cubin);
+            cubins.put(architecture, cubin);
+          }
+          return nvcc.bundle(cubins, result);
+        });
   }
 
   private Path measured(Path file) {

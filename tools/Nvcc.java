@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -13,7 +14,7 @@ import java.util.stream.Stream;
 /**
  * The compiler of a CUDA toolkit.
  *
- * @param executable nvcc; ptxas lies beside it
+ * @param executable nvcc; ptxas and fatbinary lie beside it
  * @param version all that it says of itself
  */
 record Nvcc(Path executable, String version) {
@@ -79,18 +80,36 @@ record Nvcc(Path executable, String version) {
     return said;
   }
 
-  /** Makes machine code of PTX; what ptxas said of each kernel. */
+  /**
+   * Makes machine code of PTX; what ptxas said of each kernel. Without the line table: it would be
+   * half of the file, and has paths of this machine.
+   */
   String assemble(Path ptx, int architecture, Path result)
       throws IOException, InterruptedException {
-    Path ptxas = executable.resolveSibling("ptxas");
     return run(
         List.of(
-            Files.isExecutable(ptxas) ? ptxas.toString() : "ptxas",
+            tool("ptxas"),
             "-v",
+            "-suppress-debug-info",
             "-arch=sm_" + architecture,
             "-o",
             result.toString(),
             ptx.toString()));
+  }
+
+  /** Puts machine code of several architectures into one image. */
+  String bundle(SortedMap<Integer, Path> cubins, Path result)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of(tool("fatbinary"), "--create=" + result, "-64"));
+    cubins.forEach(
+        (architecture, cubin) ->
+            command.add("--image3=kind=elf,sm=" + architecture + ",file=" + cubin));
+    return run(command);
+  }
+
+  private String tool(String name) {
+    Path beside = executable.resolveSibling(name);
+    return Files.isExecutable(beside) ? beside.toString() : name;
   }
 
   /** What the command printed; an exception with that text if it failed. */

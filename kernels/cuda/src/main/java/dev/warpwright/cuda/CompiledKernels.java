@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.stream.IntStream;
 
 /**
  * What the build has made of the {@code .cu} files; it notes that in {@code compiled.properties}.
@@ -67,11 +68,18 @@ final class CompiledKernels {
 
   /** Architecture that a device must have, 80 for sm_80. */
   int leastArchitecture() {
-    return Arrays.stream(notes.getProperty("architectures", "").split(","))
+    return architectures("architectures").min().orElse(0);
+  }
+
+  /** Architectures that a release has machine code for; none in other builds. */
+  List<Integer> machineCode() {
+    return architectures("machineCode").boxed().toList();
+  }
+
+  private IntStream architectures(String note) {
+    return Arrays.stream(notes.getProperty(note, "").split(","))
         .filter(text -> !text.isEmpty())
-        .mapToInt(Integer::parseInt)
-        .min()
-        .orElse(0);
+        .mapToInt(Integer::parseInt);
   }
 
   /** The kernels of {@code family/stem.cu}. */

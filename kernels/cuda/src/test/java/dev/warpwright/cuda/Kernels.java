@@ -16,7 +16,12 @@ public final class Kernels {
     return CompiledKernels.INSTALLED.missing().isEmpty();
   }
 
-  /** The same, and the software GPU works here. */
+  /** Whether there is machine code too. */
+  public static boolean areReleased() {
+    return !CompiledKernels.INSTALLED.machineCode().isEmpty();
+  }
+
+  /** Whether nvcc was there, and the software GPU works here. */
   public static boolean canRun() {
     return areCompiled() && SoftGpu.unavailable() == null;
   }

@@ -9,7 +9,7 @@ import java.util.Optional;
 /**
  * What a group of kernels was compiled to: PTX in resources named {@code stem.sm_90.ptx} and so on,
  * one for each architecture that it was compiled for, and in a release {@code stem.fatbin} with
- * machine code.
+ * machine code, which is tried first.
  *
  * @param anchor class whose package holds the resources
  * @param stem first part of their names

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.warpwright.softgpu.SoftGpu;
 import dev.warpwright.softgpu.SoftGpuTest;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
@@ -82,11 +83,12 @@ class KernelImagesTest {
   }
 
   @Test
-  void ptxServesADeviceWithoutMachineCode() {
+  void ptxServesADeviceWithoutMachineCode(SoftGpu gpu) {
     assertTrue(images("both").machineCode().isPresent());
     assertTrue(images("marker").machineCode().isEmpty());
     try (CudaDevice device = CudaDevice.open(0)) {
       assertEquals("both", device.module(images("both")).function("both").name());
+      assertEquals(2, gpu.faults().calls("cuModuleLoadDataEx")); // machine code first
     }
   }
 }
