@@ -15,6 +15,7 @@ import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.WorkerGrid1D;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
@@ -242,6 +243,7 @@ public final class Program implements Resource {
             case IntArray a -> graph -> graph.task(task, Program::keepInts, context, nothing, a);
             case ShortArray a ->
                 graph -> graph.task(task, Program::keepShorts, context, nothing, a);
+            case ByteArray a -> graph -> graph.task(task, Program::keepBytes, context, nothing, a);
             default -> throw new IllegalArgumentException("no kernel for " + resident.get(0));
           });
     }
@@ -263,6 +265,13 @@ public final class Program implements Resource {
   }
 
   static void keepShorts(KernelContext context, IntArray count, ShortArray array) {
+    int i = context.globalIdx;
+    if (i < count.get(0)) {
+      array.set(i, array.get(i));
+    }
+  }
+
+  static void keepBytes(KernelContext context, IntArray count, ByteArray array) {
     int i = context.globalIdx;
     if (i < count.get(0)) {
       array.set(i, array.get(i));

@@ -4,6 +4,8 @@ import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
+import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
@@ -31,6 +33,20 @@ public final class Staged {
   public static ShortArray shorts(long elements) {
     ShortArray array = new ShortArray(size(elements));
     array.init((short) 0);
+    return array;
+  }
+
+  /** An array of at least one element, zeroed. */
+  public static ByteArray bytes(long elements) {
+    ByteArray array = new ByteArray(size(elements));
+    array.init((byte) 0);
+    return array;
+  }
+
+  /** An array of at least one element, zeroed. */
+  public static DoubleArray doubles(long elements) {
+    DoubleArray array = new DoubleArray(size(elements));
+    array.init(0);
     return array;
   }
 

@@ -10,11 +10,17 @@ import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.LeakDetector;
+import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AppendKvSpec;
+import dev.warpwright.kernels.attention.CompactKvSpec;
+import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.MergeSimilarKvSpec;
 import dev.warpwright.kernels.attention.RmsNorm;
 import dev.warpwright.kernels.attention.RmsNormSpec;
+import dev.warpwright.kernels.attention.Rope;
 import dev.warpwright.kernels.reduce.TreeReduceSpec;
 import dev.warpwright.testkit.ContractTest;
 import java.io.IOException;
@@ -30,6 +36,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class TornadoKernelDeviceTest {
   private static final int COLUMNS = 512;
@@ -132,6 +140,23 @@ class TornadoKernelDeviceTest {
               TreeReduceSpec.Operation.WEIGHTED_SUM,
               TreeReduceSpec.Determinism.ACCURATE);
       assertTrue(device.support(exact).reason().contains("CANONICAL is"));
+    }
+  }
+
+  /** Contract tests leave out the narrow types where they are refused. */
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "F16", "BF16", "I8", "F8E4M3"})
+  void poolsOfAllTypesAreOffered(DType dtype) {
+    try (KernelDevice device = ContractTest.open("tornado", 1)) {
+      Heads heads = new Heads(1, 2, 1, 8);
+      KvPoolSpec pool = new KvPoolSpec(2, 4, 8, dtype);
+      for (KernelSpec spec :
+          List.of(
+              new AppendKvSpec(heads, pool, 1, 1, Rope.NONE),
+              new CompactKvSpec(heads, pool, 1),
+              new MergeSimilarKvSpec(heads, pool, 1, 0, 0, 0))) {
+        assertEquals(Support.yes(), device.support(spec), spec.toString());
+      }
     }
   }
 

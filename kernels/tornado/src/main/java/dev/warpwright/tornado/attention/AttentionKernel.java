@@ -4,6 +4,7 @@ import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.tornado.Program;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
@@ -15,7 +16,8 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
  *
  * <p>The numbers of a step are those of {@link StepTable}. The real numbers are scale, cap, and
  * factor of the scores; then a slope and a sink logit for each query head, and cosine and sine of
- * each pair of each token.
+ * each pair of each token. Scales are multiplied to whole dot products and to weights. Numbers
+ * beside the slots are {@link SlotNumbers}.
  */
 final class AttentionKernel {
   /** Real numbers before those of the heads. */
@@ -27,13 +29,17 @@ final class AttentionKernel {
 
   static void attend(
       KernelContext context,
+      int type,
       IntArray step,
       FloatArray reals,
+      FloatArray numbers,
       FloatArray q,
       FloatArray keys,
-      ShortArray halfKeys,
+      ShortArray shortKeys,
+      ByteArray byteKeys,
       FloatArray values,
-      ShortArray halfValues,
+      ShortArray shortValues,
+      ByteArray byteValues,
       IntArray positions,
       FloatArray out,
       FloatArray lse,
@@ -42,13 +48,14 @@ final class AttentionKernel {
     int lane = context.localIdx;
     float[] query = context.allocateFloatLocalArray(KvPoolSpec.MAX_HEAD_DIM);
     float[] weights = context.allocateFloatLocalArray(LANES);
+    float[] scales = context.allocateFloatLocalArray(LANES);
     int[] places = context.allocateIntLocalArray(LANES);
     int queryHeads = step.get(StepTable.QUERY_HEADS);
     int headDim = step.get(StepTable.HEAD_DIM);
     int pageSize = step.get(StepTable.PAGE_SIZE);
     int pairs = step.get(StepTable.PAIRS);
     int stride = step.get(StepTable.STRIDE);
-    int half = step.get(StepTable.HALF);
+    int numbered = step.get(StepTable.NUMBERED);
     int token = entry / queryHeads;
     int head = entry - token * queryHeads;
     int position = step.get(StepTable.HEADER + 2 * token + 1);
@@ -58,6 +65,7 @@ final class AttentionKernel {
             + StepTable.ROW * (step.get(StepTable.HEADER + 2 * token) + group);
     int length = step.get(row);
     int pages = step.get(StepTable.PAGES_AT) + step.get(row + 1);
+    int firstSlot = step.get(row + 2);
     float scale = reals.get(0);
     float cap = reals.get(1);
     float slope = reals.get(REALS + head);
@@ -81,8 +89,17 @@ final class AttentionKernel {
     for (int from = 0; from < length; from += LANES) {
       int slot = from + lane;
       float logit = Float.NEGATIVE_INFINITY;
+      float valueScale = 1;
       int place = 0;
       if (slot < length) {
+        float keyScale = 1;
+        float added = 0;
+        if (numbered == 1) {
+          int number = SlotNumbers.WIDTH * (firstSlot + slot);
+          keyScale = numbers.get(number);
+          valueScale = numbers.get(number + 1);
+          added = numbers.get(number + 2);
+        }
         int index = slot / pageSize;
         place = step.get(pages + index) * pageSize + slot - index * pageSize;
         int behind = position - positions.get(place);
@@ -95,13 +112,13 @@ final class AttentionKernel {
             float s3 = 0;
             int at = place * headDim;
             for (int dim = 0; dim < headDim; dim += 4) {
-              s0 += query[dim] * HalfFloats.get(half, keys, halfKeys, at + dim);
-              s1 += query[dim + 1] * HalfFloats.get(half, keys, halfKeys, at + dim + 1);
-              s2 += query[dim + 2] * HalfFloats.get(half, keys, halfKeys, at + dim + 2);
-              s3 += query[dim + 3] * HalfFloats.get(half, keys, halfKeys, at + dim + 3);
+              s0 += query[dim] * Elements.get(type, keys, shortKeys, byteKeys, at + dim);
+              s1 += query[dim + 1] * Elements.get(type, keys, shortKeys, byteKeys, at + dim + 1);
+              s2 += query[dim + 2] * Elements.get(type, keys, shortKeys, byteKeys, at + dim + 2);
+              s3 += query[dim + 3] * Elements.get(type, keys, shortKeys, byteKeys, at + dim + 3);
             }
             float dot = (s0 + s2) + (s1 + s3);
-            logit = capped(dot * scale, cap) - slope * behind;
+            logit = capped(dot * keyScale * scale, cap) - slope * behind + added;
           }
         }
         if (stride > 0) {
@@ -109,6 +126,7 @@ final class AttentionKernel {
         }
       }
       weights[lane] = logit;
+      scales[lane] = valueScale;
       places[lane] = place * headDim;
       context.localBarrier();
       int count = length - from;
@@ -140,18 +158,19 @@ final class AttentionKernel {
         // A masked value must not even be multiplied: 0 times an infinity is not 0.
         if (weight != 0) {
           sum += weight;
+          float factor = weight * scales[j];
           int at = places[j] + lane;
           if (lane < headDim) {
-            a += weight * HalfFloats.get(half, values, halfValues, at);
+            a += factor * Elements.get(type, values, shortValues, byteValues, at);
           }
           if (lane + LANES < headDim) {
-            b += weight * HalfFloats.get(half, values, halfValues, at + LANES);
+            b += factor * Elements.get(type, values, shortValues, byteValues, at + LANES);
           }
           if (lane + 2 * LANES < headDim) {
-            c += weight * HalfFloats.get(half, values, halfValues, at + 2 * LANES);
+            c += factor * Elements.get(type, values, shortValues, byteValues, at + 2 * LANES);
           }
           if (lane + 3 * LANES < headDim) {
-            d += weight * HalfFloats.get(half, values, halfValues, at + 3 * LANES);
+            d += factor * Elements.get(type, values, shortValues, byteValues, at + 3 * LANES);
           }
         }
       }

@@ -36,15 +36,17 @@ final class AttentionRows {
    * Arrays of some sizes, and the kernel over them.
    *
    * @param numbers numbers of a step's tables
+   * @param slots slots of a layer that have {@link SlotNumbers}; 0 when there are none
    * @param scores scores of a layer; 0 when they are not asked for
    * @param stride logits that are kept of each head for the scores
    */
-  private record Size(Heads heads, int pairs, int numbers, int scores, int stride) {}
+  private record Size(Heads heads, int pairs, int numbers, int slots, int scores, int stride) {}
 
   private static final class Arrays {
     final Program.Kernel kernel;
     final IntArray step;
     final FloatArray reals;
+    final FloatArray slots;
     final FloatArray q;
     final FloatArray out;
     final FloatArray lse;
@@ -54,6 +56,7 @@ final class AttentionRows {
       long entries = (long) tokens * size.heads.queryHeads();
       step = Staged.ints(size.numbers);
       reals = StepReals.allocate(size.heads, tokens, size.pairs);
+      slots = Staged.floats(SlotNumbers.WIDTH * (long) size.slots);
       q = Staged.floats(entries * size.heads.headDim());
       out = Staged.floats(entries * size.heads.headDim());
       lse = Staged.floats(entries);
@@ -64,7 +67,7 @@ final class AttentionRows {
           pool.program()
               .add(
                   "attention",
-                  List.of(step, reals, q),
+                  List.of(step, reals, slots, q),
                   List.of(out, lse, scores),
                   false,
                   List.of(
@@ -73,13 +76,17 @@ final class AttentionRows {
                               Program.task(0),
                               AttentionKernel::attend,
                               context,
+                              pool.type(),
                               step,
                               reals,
+                              slots,
                               q,
-                              pool.keys(),
-                              pool.halfKeys(),
-                              pool.values(),
-                              pool.halfValues(),
+                              pool.keys().floats,
+                              pool.keys().shorts,
+                              pool.keys().bytes,
+                              pool.values().floats,
+                              pool.values().shorts,
+                              pool.values().bytes,
                               pool.positions(),
                               out,
                               lse,
@@ -109,15 +116,26 @@ final class AttentionRows {
       float factor) {
     int tokens = batch.tokens();
     int stride = scores == null ? 0 : BySize.capacity(batch.maxLength(), Integer.MAX_VALUE);
-    table.fill(batch, layer, heads, masking, rotation, Integer.MAX_VALUE, stride, pool.isHalf());
-    int slots = scores == null ? 0 : BySize.capacity((int) scores.elements(), Integer.MAX_VALUE);
-    Size size = new Size(heads, rotation.pairs(), table.capacity(), slots, stride);
+    boolean numbered = SlotNumbers.wanted(pool, bias);
+    table.fill(batch, layer, heads, masking, rotation, Integer.MAX_VALUE, stride, numbered);
+    int slots = BySize.capacity(Math.toIntExact(batch.slots(layer)), Integer.MAX_VALUE);
+    Size size =
+        new Size(
+            heads,
+            rotation.pairs(),
+            table.capacity(),
+            numbered ? slots : 0,
+            scores == null ? 0 : slots,
+            stride);
     synchronized (pool.program()) {
       Arrays run =
           pool.kernel(
               size, BySize.capacity(tokens, Integer.MAX_VALUE), n -> new Arrays(pool, size, n));
       table.copyTo(run.step);
       StepReals.fill(run.reals, heads, scale, masking, factor, bias, rotation);
+      if (numbered) {
+        SlotNumbers.fill(run.slots, pool, batch, layer, bias);
+      }
       Staged.in(q, run.q);
       int rows = batch.requests() * heads.kvHeads();
       pool.program()

@@ -1,7 +1,6 @@
 package dev.warpwright.tornado.attention;
 
 import dev.warpwright.kernels.Checks;
-import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelId;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Support;
@@ -13,7 +12,8 @@ import dev.warpwright.kernels.attention.CompactKv;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
-import dev.warpwright.kernels.attention.Masking;
+import dev.warpwright.kernels.attention.MergeSimilarKv;
+import dev.warpwright.kernels.attention.MergeSimilarKvSpec;
 import dev.warpwright.kernels.attention.MergeStates;
 import dev.warpwright.kernels.attention.MergeStatesSpec;
 import dev.warpwright.kernels.attention.PageBounds;
@@ -39,12 +39,9 @@ import dev.warpwright.kernels.attention.WindowScores;
 import dev.warpwright.kernels.attention.WindowScoresSpec;
 import dev.warpwright.tornado.TornadoFamily;
 import dev.warpwright.tornado.TornadoKernelDevice;
-import java.util.List;
 
 /** The attention kernels on TornadoVM. */
 public final class AttentionTornado extends TornadoFamily implements AttentionKernels {
-  private static final List<DType> POOL_TYPES = List.of(DType.F32, DType.F16);
-
   /** The family of {@code device}. */
   public AttentionTornado(TornadoKernelDevice device) {
     super(device);
@@ -55,19 +52,23 @@ public final class AttentionTornado extends TornadoFamily implements AttentionKe
     return switch (spec) {
       case RmsNormSpec norm -> fits("rows", norm.maxRows(), norm.columns());
       case AppendKvSpec append -> offers(append.pool());
-      case PagedDecodeSpec decode -> offers(decode.pool(), decode.masking());
-      case PagedPrefillSpec prefill -> offers(prefill.pool(), prefill.masking());
-      case WindowScoresSpec window -> offers(window.pool(), window.masking());
+      case PagedDecodeSpec decode -> offers(decode.pool());
+      case PagedPrefillSpec prefill -> offers(prefill.pool());
+      case WindowScoresSpec window -> offers(window.pool());
       case ScoreAccumulateSpec accumulate ->
           accumulate.statistic() == ScoreAccumulateSpec.Statistic.SUM
               ? Support.yes()
-              : MomentsSelfTest.support(device());
+              : DoublesSelfTest.support(device());
       case SelectTokensSpec select -> offers(select.pool());
       case CompactKvSpec compact -> offers(compact.pool());
       case PageTransferSpec transfer -> offers(transfer.pool());
       case RerotateKeysSpec rerotate -> offers(rerotate.pool());
       case PageBoundsSpec bounds -> offers(bounds.pool());
       case ScorePagesSpec score -> offers(score.pool());
+      case MergeSimilarKvSpec merge -> {
+        Support doubles = DoublesSelfTest.support(device());
+        yield doubles.supported() ? offers(merge.pool()) : doubles;
+      }
       case MergeStatesSpec merge ->
           fits(
               "states",
@@ -77,14 +78,8 @@ public final class AttentionTornado extends TornadoFamily implements AttentionKe
     };
   }
 
-  private static Support offers(KvPoolSpec pool, Masking masking) {
-    return masking.slotBias() ? Support.no("not built yet: numbers beside slots") : offers(pool);
-  }
-
   private static Support offers(KvPoolSpec pool) {
-    return POOL_TYPES.contains(pool.dtype())
-        ? fits("a pool", (long) pool.headPages() * pool.pageSize(), pool.headDim())
-        : Support.no("not built yet: " + pool.dtype() + " pools; there are " + POOL_TYPES);
+    return fits("a pool", (long) pool.headPages() * pool.pageSize(), pool.headDim());
   }
 
   @Override
@@ -168,6 +163,12 @@ public final class AttentionTornado extends TornadoFamily implements AttentionKe
   public ScorePages scorePages(ScorePagesSpec spec, KvPool pool) {
     require(spec);
     return new ScorePagesTornado(device(), spec, pool);
+  }
+
+  @Override
+  public MergeSimilarKv mergeSimilarKv(MergeSimilarKvSpec spec, KvPool pool, SlotArray logCounts) {
+    require(spec);
+    return new MergeSimilarKvTornado(device(), spec, pool, logCounts);
   }
 
   @Override

@@ -1,13 +1,10 @@
 package dev.warpwright.tornado.attention;
 
 import uk.ac.manchester.tornado.api.math.TornadoMath;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
-import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /**
- * Elements of keys and values for kernels, which TornadoVM compiles them into: F32, or binary16 in
- * shorts. Both ways are arithmetic that is exact, because TornadoVM makes no floats of bits, and
- * not every device has half precision.
+ * F16 for kernels, which TornadoVM compiles it into. Both ways are arithmetic that is exact,
+ * because TornadoVM makes no floats of bits, and not every device has half precision.
  */
 final class HalfFloats {
   private static final int INFINITY = 0x7c00;
@@ -15,30 +12,6 @@ final class HalfFloats {
   private static final int SIGN = 0x8000;
 
   private HalfFloats() {}
-
-  /**
-   * An element of a pool.
-   *
-   * @param half whether the pool is F16: 1 if its elements are in {@code halves}, else 0
-   */
-  static float get(int half, FloatArray floats, ShortArray halves, int at) {
-    float element;
-    if (half == 1) {
-      element = decode(halves.get(at));
-    } else {
-      element = floats.get(at);
-    }
-    return element;
-  }
-
-  /** Stores an element of a pool, rounded to its type. */
-  static void set(int half, FloatArray floats, ShortArray halves, int at, float element) {
-    if (half == 1) {
-      halves.set(at, (short) encode(element));
-    } else {
-      floats.set(at, element);
-    }
-  }
 
   /**
    * The number of binary16 bits that were extended by their sign: an integer of eleven digits,

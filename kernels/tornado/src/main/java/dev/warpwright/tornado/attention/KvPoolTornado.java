@@ -1,7 +1,6 @@
 package dev.warpwright.tornado.attention;
 
 import dev.warpwright.kernels.Checks;
-import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
@@ -11,24 +10,20 @@ import dev.warpwright.tornado.Program;
 import dev.warpwright.tornado.Staged;
 import dev.warpwright.tornado.TornadoKernelDevice;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
-import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /**
- * A pool in canonical form that stays on the device, in one program with all kernels over it. Keys
- * and values are floats, or shorts that {@link HalfFloats} understands; the arrays of the other
- * type are empty. Numbers beside the slots are tensors, and so in host memory.
+ * A pool in canonical form that stays on the device, in one program with all kernels over it.
+ * Numbers beside the slots, scales among them, are tensors, and so in host memory.
  */
 final class KvPoolTornado extends KvPool {
-  private final FloatArray keys;
-  private final ShortArray halfKeys;
-  private final FloatArray values;
-  private final ShortArray halfValues;
+  private final Vectors keys;
+  private final Vectors values;
   private final IntArray positions;
   private final Program program;
   private final Map<Object, Object> kernels = new HashMap<>();
@@ -36,31 +31,33 @@ final class KvPoolTornado extends KvPool {
   KvPoolTornado(TornadoKernelDevice device, KvPoolSpec spec) {
     long slots = (long) spec.headPages() * spec.pageSize();
     super(device, spec, spec.bytes() + slots * Integer.BYTES);
-    long floats = isHalf() ? 0 : slots * spec.headDim();
-    long halves = isHalf() ? slots * spec.headDim() : 0;
-    keys = Staged.floats(floats);
-    halfKeys = Staged.shorts(halves);
-    values = Staged.floats(floats);
-    halfValues = Staged.shorts(halves);
+    keys = new Vectors(spec.dtype(), slots * spec.headDim());
+    values = new Vectors(spec.dtype(), slots * spec.headDim());
     positions = Staged.ints(slots);
     positions.init(-1);
-    program = new Program(device, keys, halfKeys, values, halfValues, positions);
+    List<Object> resident = new ArrayList<>(keys.arrays());
+    resident.addAll(values.arrays());
+    resident.add(positions);
+    program = new Program(device, resident.toArray());
+    attachScales();
   }
 
-  FloatArray keys() {
+  /** The constant of the element type in {@link Elements}. */
+  int type() {
+    return Elements.type(spec().dtype());
+  }
+
+  /** Whether elements are codes that a scale belongs to. */
+  boolean isScaled() {
+    return type() >= Elements.I8;
+  }
+
+  Vectors keys() {
     return keys;
   }
 
-  ShortArray halfKeys() {
-    return halfKeys;
-  }
-
-  FloatArray values() {
+  Vectors values() {
     return values;
-  }
-
-  ShortArray halfValues() {
-    return halfValues;
   }
 
   IntArray positions() {
@@ -96,6 +93,31 @@ final class KvPoolTornado extends KvPool {
   @Override
   protected Support takesTokenPositions() {
     return Support.yes();
+  }
+
+  /** The scale of the key in a slot, counted over all pages; 1 where there are no scales. */
+  float keyScale(int place) {
+    return scale(2L * place);
+  }
+
+  /** The scale of the value in a slot; 1 where there are no scales. */
+  float valueScale(int place) {
+    return scale(2L * place + 1);
+  }
+
+  private float scale(long at) {
+    SlotArray scales = scales();
+    return scales == null ? 1 : scales.tensor().getFloat(at);
+  }
+
+  /** Notes the scale of the key in a slot of a pool that has scales. */
+  void keyScale(int place, float scale) {
+    Checks.notNull("scales", scales()).tensor().setFloat(2L * place, scale);
+  }
+
+  /** Notes the scale of the value in a slot of a pool that has scales. */
+  void valueScale(int place, float scale) {
+    Checks.notNull("scales", scales()).tensor().setFloat(2L * place + 1, scale);
   }
 
   /** Gives all numbers beside a slot, counted over all pages, their initial values. */
@@ -137,8 +159,8 @@ final class KvPoolTornado extends KvPool {
     synchronized (program) {
       program.bringHome();
       for (int i = 0; i < pages.length; i++) {
-        copy(keySegment(), pages[i], toKeys.segment(), i, toKeys.bytes() / pages.length);
-        copy(valueSegment(), pages[i], toValues.segment(), i, toValues.bytes() / pages.length);
+        copy(keys.segment(), pages[i], toKeys.segment(), i, toKeys.bytes() / pages.length);
+        copy(values.segment(), pages[i], toValues.segment(), i, toValues.bytes() / pages.length);
         copy(
             positions.getSegment(),
             pages[i],
@@ -154,8 +176,9 @@ final class KvPoolTornado extends KvPool {
     synchronized (program) {
       program.bringHome();
       for (int i = 0; i < pages.length; i++) {
-        copy(fromKeys.segment(), i, keySegment(), pages[i], fromKeys.bytes() / pages.length);
-        copy(fromValues.segment(), i, valueSegment(), pages[i], fromValues.bytes() / pages.length);
+        copy(fromKeys.segment(), i, keys.segment(), pages[i], fromKeys.bytes() / pages.length);
+        copy(
+            fromValues.segment(), i, values.segment(), pages[i], fromValues.bytes() / pages.length);
         copy(
             fromPositions.segment(),
             i,
@@ -167,26 +190,14 @@ final class KvPoolTornado extends KvPool {
     }
   }
 
-  private MemorySegment keySegment() {
-    return isHalf() ? halfKeys.getSegment() : keys.getSegment();
-  }
-
-  private MemorySegment valueSegment() {
-    return isHalf() ? halfValues.getSegment() : values.getSegment();
-  }
-
   /** Copies page {@code i} of one to page {@code j} of the other. */
   private static void copy(MemorySegment from, int i, MemorySegment to, int j, long bytes) {
     MemorySegment.copy(from, i * bytes, to, j * bytes, bytes);
   }
 
-  /** Whether keys and values are shorts. */
-  boolean isHalf() {
-    return spec().dtype() == DType.F16;
-  }
-
   @Override
   protected void release() {
+    closeScales();
     program.close();
   }
 }

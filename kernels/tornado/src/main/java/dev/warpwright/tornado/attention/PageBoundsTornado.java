@@ -12,14 +12,15 @@ import dev.warpwright.tornado.TornadoKernelDevice;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /** {@link PageBounds} with one work item an element of a page's bounds. */
 final class PageBoundsTornado extends PageBounds {
-  /** Numbers before those of the pages: pages, slots of a page, elements of a head, F16. */
-  private static final int HEADER = 4;
+  /** Numbers before those of the pages: pages, slots of a page, elements of a head. */
+  private static final int HEADER = 3;
 
   private final KvPoolTornado pages;
 
@@ -33,16 +34,19 @@ final class PageBoundsTornado extends PageBounds {
    * found apart from comparisons.
    *
    * @param step numbers of the run; for each page its number and filled slots
+   * @param scales of the keys of each page's slots, where the pool has them
    */
   static void pageBounds(
       KernelContext context,
+      int type,
       IntArray step,
+      FloatArray scales,
       FloatArray keys,
-      ShortArray halfKeys,
+      ShortArray shortKeys,
+      ByteArray byteKeys,
       FloatArray bounds) {
     int item = context.globalIdx;
     int headDim = step.get(2);
-    int half = step.get(3);
     if (item < step.get(0) * headDim) {
       int index = item / headDim;
       int dim = item - index * headDim;
@@ -52,7 +56,10 @@ final class PageBoundsTornado extends PageBounds {
       float most = Float.NEGATIVE_INFINITY;
       float bad = 0;
       for (int slot = first; slot < first + filled; slot++) {
-        float key = HalfFloats.get(half, keys, halfKeys, slot * headDim + dim);
+        float key = Elements.get(type, keys, shortKeys, byteKeys, slot * headDim + dim);
+        if (type >= Elements.I8) {
+          key = key * scales.get(index * step.get(1) + slot - first);
+        }
         if (Float.isNaN(key)) {
           bad = key;
         } else {
@@ -89,17 +96,19 @@ final class PageBoundsTornado extends PageBounds {
   private static final class Pages {
     final Program.Kernel kernel;
     final IntArray step;
+    final FloatArray scales;
     final FloatArray bounds;
 
     Pages(KvPoolTornado pool, int pages) {
       step = Staged.ints(HEADER + 2L * pages);
+      scales = Staged.floats(pool.isScaled() ? (long) pages * pool.spec().pageSize() : 0);
       bounds = Staged.floats(2L * pages * pool.spec().headDim());
       KernelContext context = new KernelContext();
       kernel =
           pool.program()
               .add(
                   "pageBounds",
-                  List.of(step),
+                  List.of(step, scales),
                   List.of(bounds),
                   false,
                   List.of(
@@ -108,9 +117,12 @@ final class PageBoundsTornado extends PageBounds {
                               Program.task(0),
                               PageBoundsTornado::pageBounds,
                               context,
+                              pool.type(),
                               step,
-                              pool.keys(),
-                              pool.halfKeys(),
+                              scales,
+                              pool.keys().floats,
+                              pool.keys().shorts,
+                              pool.keys().bytes,
                               bounds)));
     }
   }
@@ -129,12 +141,16 @@ final class PageBoundsTornado extends PageBounds {
           int filled = Math.min(batch.pageSize(), batch.length(row) - index * batch.pageSize());
           run.step.set(HEADER + 2 * count, batch.page(row, index));
           run.step.set(HEADER + 2 * count + 1, filled);
+          for (int i = 0; i < filled && pages.isScaled(); i++) {
+            int place = batch.page(row, index) * batch.pageSize() + i;
+            run.scales.set(count * batch.pageSize() + i, pages.keyScale(place));
+          }
           count++;
         }
       }
       if (count > 0) {
         int headDim = heads().headDim();
-        Staged.in(run.step, count, batch.pageSize(), headDim, pages.isHalf() ? 1 : 0);
+        Staged.in(run.step, count, batch.pageSize(), headDim);
         pages.program().run(run.kernel, Staged.groups((long) count * headDim));
         long bytes = 2L * headDim * Float.BYTES;
         for (int i = 0; i < count; i++) {

@@ -10,12 +10,13 @@ import dev.warpwright.tornado.Program;
 import dev.warpwright.tornado.Staged;
 import dev.warpwright.tornado.TornadoKernelDevice;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
-import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * {@link PageTransfer} with one work item an element of a slot. Buffers are in host memory, and so
@@ -25,8 +26,8 @@ final class PageTransferTornado extends PageTransfer {
   /** Pages of an array. */
   private static final int CHUNK = 64;
 
-  /** Numbers before the pages: pages, slots of a page, elements of a head, F16, into the pool. */
-  private static final int HEADER = 5;
+  /** Numbers before the pages: pages, slots of a page, elements of a head, into the pool. */
+  private static final int HEADER = 4;
 
   private final KvPoolTornado pages;
 
@@ -38,16 +39,21 @@ final class PageTransferTornado extends PageTransfer {
   /** Copies elements of pages; {@code step} has the numbers of the run, and the pages. */
   static void copyPages(
       KernelContext context,
+      int type,
       IntArray step,
       FloatArray keys,
-      ShortArray halfKeys,
+      ShortArray shortKeys,
+      ByteArray byteKeys,
       FloatArray values,
-      ShortArray halfValues,
+      ShortArray shortValues,
+      ByteArray byteValues,
       IntArray positions,
       FloatArray outKeys,
-      ShortArray outHalfKeys,
+      ShortArray outShortKeys,
+      ByteArray outByteKeys,
       FloatArray outValues,
-      ShortArray outHalfValues,
+      ShortArray outShortValues,
+      ByteArray outByteValues,
       IntArray outPositions) {
     int item = context.globalIdx;
     int pageSize = step.get(1);
@@ -58,25 +64,35 @@ final class PageTransferTornado extends PageTransfer {
       int index = slot / pageSize;
       int place = step.get(HEADER + index) * pageSize + slot - index * pageSize;
       int inside = place * headDim + dim;
-      if (step.get(4) == 1) {
-        if (step.get(3) == 1) {
-          halfKeys.set(inside, outHalfKeys.get(item));
-          halfValues.set(inside, outHalfValues.get(item));
-        } else {
-          keys.set(inside, outKeys.get(item));
-          values.set(inside, outValues.get(item));
-        }
+      if (step.get(3) == 1) {
+        Elements.copy(
+            type, outKeys, outShortKeys, outByteKeys, item, keys, shortKeys, byteKeys, inside);
+        Elements.copy(
+            type,
+            outValues,
+            outShortValues,
+            outByteValues,
+            item,
+            values,
+            shortValues,
+            byteValues,
+            inside);
         if (dim == 0) {
           positions.set(place, outPositions.get(slot));
         }
       } else {
-        if (step.get(3) == 1) {
-          outHalfKeys.set(item, halfKeys.get(inside));
-          outHalfValues.set(item, halfValues.get(inside));
-        } else {
-          outKeys.set(item, keys.get(inside));
-          outValues.set(item, values.get(inside));
-        }
+        Elements.copy(
+            type, keys, shortKeys, byteKeys, inside, outKeys, outShortKeys, outByteKeys, item);
+        Elements.copy(
+            type,
+            values,
+            shortValues,
+            byteValues,
+            inside,
+            outValues,
+            outShortValues,
+            outByteValues,
+            item);
         if (dim == 0) {
           outPositions.set(slot, positions.get(place));
         }
@@ -88,29 +104,29 @@ final class PageTransferTornado extends PageTransfer {
   private static final class Outside {
     final Program.Kernel kernel;
     final IntArray step = Staged.ints(HEADER + CHUNK);
-    final TornadoNativeArray keys;
-    final TornadoNativeArray values;
+    final Vectors keys;
+    final Vectors values;
     final IntArray positions;
 
     Outside(KvPoolTornado pool, boolean scatter) {
       int slots = CHUNK * pool.spec().pageSize();
       long elements = (long) slots * pool.spec().headDim();
-      FloatArray floatKeys = Staged.floats(pool.isHalf() ? 0 : elements);
-      FloatArray floatValues = Staged.floats(pool.isHalf() ? 0 : elements);
-      ShortArray halfKeys = Staged.shorts(pool.isHalf() ? elements : 0);
-      ShortArray halfValues = Staged.shorts(pool.isHalf() ? elements : 0);
-      keys = pool.isHalf() ? halfKeys : floatKeys;
-      values = pool.isHalf() ? halfValues : floatValues;
+      keys = new Vectors(pool.spec().dtype(), elements);
+      values = new Vectors(pool.spec().dtype(), elements);
       positions = Staged.ints(slots);
       KernelContext context = new KernelContext();
-      List<Object> outside = List.of(floatKeys, halfKeys, floatValues, halfValues, positions);
-      List<Object> numbers = List.of(step);
-      List<Object> in = List.of(step, floatKeys, halfKeys, floatValues, halfValues, positions);
+      List<Object> outside = new ArrayList<>(keys.arrays());
+      outside.addAll(values.arrays());
+      outside.add(positions);
+      List<Object> in = new ArrayList<>(List.of(step));
+      if (scatter) {
+        in.addAll(outside);
+      }
       kernel =
           pool.program()
               .add(
                   scatter ? "scatterPages" : "gatherPages",
-                  scatter ? in : numbers,
+                  in,
                   scatter ? List.of() : outside,
                   scatter,
                   List.of(
@@ -119,16 +135,21 @@ final class PageTransferTornado extends PageTransfer {
                               Program.task(0),
                               PageTransferTornado::copyPages,
                               context,
+                              pool.type(),
                               step,
-                              pool.keys(),
-                              pool.halfKeys(),
-                              pool.values(),
-                              pool.halfValues(),
+                              pool.keys().floats,
+                              pool.keys().shorts,
+                              pool.keys().bytes,
+                              pool.values().floats,
+                              pool.values().shorts,
+                              pool.values().bytes,
                               pool.positions(),
-                              floatKeys,
-                              halfKeys,
-                              floatValues,
-                              halfValues,
+                              keys.floats,
+                              keys.shorts,
+                              keys.bytes,
+                              values.floats,
+                              values.shorts,
+                              values.bytes,
                               positions)));
     }
   }
@@ -142,12 +163,7 @@ final class PageTransferTornado extends PageTransfer {
       for (int from = 0; from < count; from += CHUNK) {
         int some = Math.min(CHUNK, count - from);
         Staged.in(
-            run.step,
-            some,
-            spec().pool().pageSize(),
-            spec().pool().headDim(),
-            pages.isHalf() ? 1 : 0,
-            scatter ? 1 : 0);
+            run.step, some, spec().pool().pageSize(), spec().pool().headDim(), scatter ? 1 : 0);
         for (int i = 0; i < some; i++) {
           run.step.set(HEADER + i, numbers.getInt(from + i));
         }
@@ -166,15 +182,15 @@ final class PageTransferTornado extends PageTransfer {
 
   private static void copyBuffer(
       Outside run, PageBuffer buffer, int from, int count, boolean toArrays) {
-    copy(buffer.keys(), from, count, run.keys, toArrays);
-    copy(buffer.values(), from, count, run.values, toArrays);
-    copy(buffer.positions(), from, count, run.positions, toArrays);
+    copy(buffer.keys(), from, count, run.keys.segment(), toArrays);
+    copy(buffer.values(), from, count, run.values.segment(), toArrays);
+    copy(buffer.positions(), from, count, run.positions.getSegment(), toArrays);
   }
 
   private static void copy(
-      Tensor tensor, int from, int count, TornadoNativeArray array, boolean toArray) {
+      Tensor tensor, int from, int count, MemorySegment array, boolean toArray) {
     MemorySegment pages = tensor.slice(from, from + count).segment();
-    MemorySegment part = array.getSegment().asSlice(0, pages.byteSize());
+    MemorySegment part = array.asSlice(0, pages.byteSize());
     MemorySegment source = toArray ? pages : part;
     (toArray ? part : pages).copyFrom(source);
   }

@@ -2,6 +2,7 @@ package dev.warpwright.tornado.attention;
 
 import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.RerotateKeys;
 import dev.warpwright.kernels.attention.RerotateKeysSpec;
@@ -11,20 +12,24 @@ import dev.warpwright.tornado.Staged;
 import dev.warpwright.tornado.TornadoKernelDevice;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /**
- * {@link RerotateKeys} with one work item a pair of elements of a slot, some slots at a time.
- * Cosines and sines are computed on the host, in double; for that the positions come home.
+ * {@link RerotateKeys} with one group of work items a slot, some slots at a time. Cosines and sines
+ * are computed on the host, in double; for that the positions come home.
  */
 final class RerotateKeysTornado extends RerotateKeys {
   /** Slots of one run. */
   private static final int CHUNK = 1024;
 
-  /** Numbers before those of the slots: slots, pairs, neighbours, elements of a head, F16. */
-  private static final int HEADER = 5;
+  /** Numbers before those of the slots: pairs, whether they are neighbours, elements of a head. */
+  private static final int HEADER = 3;
+
+  private static final int LANES = Program.GROUP;
 
   private final KvPoolTornado pages;
   private final Rope rope;
@@ -42,42 +47,84 @@ final class RerotateKeysTornado extends RerotateKeys {
    *
    * @param step numbers of the run; for each slot its place, and its new position
    * @param turns cosine and sine of each pair of each slot
+   * @param scales of each slot's key, before and after
    */
   static void rerotateKeys(
       KernelContext context,
+      int type,
       IntArray step,
       FloatArray turns,
+      FloatArray scales,
       FloatArray keys,
-      ShortArray halfKeys,
+      ShortArray shortKeys,
+      ByteArray byteKeys,
       IntArray positions) {
-    int item = context.globalIdx;
-    int pairs = step.get(1);
-    int half = step.get(4);
-    int items = pairs;
-    if (pairs == 0) {
-      items = 1;
+    int slot = context.groupIdx;
+    int lane = context.localIdx;
+    float[] key = context.allocateFloatLocalArray(KvPoolSpec.MAX_HEAD_DIM);
+    float[] turned = context.allocateFloatLocalArray(KvPoolSpec.MAX_HEAD_DIM);
+    int pairs = step.get(0);
+    int headDim = step.get(2);
+    int place = step.get(HEADER + 2 * slot);
+    float scale = 1;
+    if (type >= Elements.I8) {
+      scale = scales.get(slot);
     }
-    if (item < step.get(0) * items) {
-      int slot = item / items;
-      int pair = item - slot * items;
-      int place = step.get(HEADER + 2 * slot);
-      if (pairs > 0) {
-        int first = place * step.get(3) + pair;
-        int second = first + pairs;
-        if (step.get(2) == 1) {
-          first = first + pair;
-          second = first + 1;
+    for (int dim = lane; dim < headDim; dim += LANES) {
+      key[dim] = Elements.get(type, keys, shortKeys, byteKeys, place * headDim + dim) * scale;
+    }
+    context.localBarrier();
+    for (int dim = lane; dim < headDim; dim += LANES) {
+      float element = key[dim];
+      if (dim < 2 * pairs) {
+        int pair = dim;
+        int other = dim + pairs;
+        float sign = -1;
+        if (step.get(1) == 1) {
+          pair = dim / 2;
+          other = dim + 1;
+          if (2 * pair < dim) {
+            other = dim - 1;
+            sign = 1;
+          }
+        } else if (dim >= pairs) {
+          pair = dim - pairs;
+          other = pair;
+          sign = 1;
         }
-        float cosine = turns.get(2 * item);
-        float sine = turns.get(2 * item + 1);
-        float a = HalfFloats.get(half, keys, halfKeys, first);
-        float b = HalfFloats.get(half, keys, halfKeys, second);
-        HalfFloats.set(half, keys, halfKeys, first, a * cosine - b * sine);
-        HalfFloats.set(half, keys, halfKeys, second, b * cosine + a * sine);
+        int at = 2 * (slot * pairs + pair);
+        element = element * turns.get(at) + sign * (key[other] * turns.get(at + 1));
       }
-      if (pair == 0) {
-        positions.set(place, step.get(HEADER + 2 * slot + 1));
+      turned[dim] = element;
+    }
+    context.localBarrier();
+    int changed = 2 * pairs;
+    if (type >= Elements.I8) {
+      changed = headDim;
+      float most = 0;
+      float bad = 0;
+      for (int dim = 0; dim < headDim; dim++) {
+        float size = TornadoMath.abs(turned[dim]);
+        if (Float.isNaN(size)) {
+          bad = size;
+        } else if (size > most) {
+          most = size;
+        }
       }
+      scale = Elements.scale(type, most, bad);
+      if (lane == 0) {
+        scales.set(slot, scale);
+      }
+    }
+    for (int dim = lane; dim < changed; dim += LANES) {
+      float element = turned[dim];
+      if (type >= Elements.I8) {
+        element = Elements.divided(element, scale);
+      }
+      Elements.set(type, keys, shortKeys, byteKeys, place * headDim + dim, element);
+    }
+    if (lane == 0) {
+      positions.set(place, step.get(HEADER + 2 * slot + 1));
     }
   }
 
@@ -86,6 +133,7 @@ final class RerotateKeysTornado extends RerotateKeys {
     final Program.Kernel kernel;
     final IntArray step = Staged.ints(HEADER + 2L * CHUNK);
     final FloatArray turns;
+    final FloatArray scales = Staged.floats(CHUNK);
 
     Slots(KvPoolTornado pool, int pairs) {
       turns = Staged.floats(2L * CHUNK * pairs);
@@ -94,8 +142,8 @@ final class RerotateKeysTornado extends RerotateKeys {
           pool.program()
               .add(
                   "rerotateKeys",
-                  List.of(step, turns),
-                  List.of(),
+                  List.of(step, turns, scales),
+                  List.of(scales),
                   true,
                   List.of(
                       graph ->
@@ -103,10 +151,13 @@ final class RerotateKeysTornado extends RerotateKeys {
                               Program.task(0),
                               RerotateKeysTornado::rerotateKeys,
                               context,
+                              pool.type(),
                               step,
                               turns,
-                              pool.keys(),
-                              pool.halfKeys(),
+                              scales,
+                              pool.keys().floats,
+                              pool.keys().shorts,
+                              pool.keys().bytes,
                               pool.positions())));
     }
   }
@@ -122,8 +173,7 @@ final class RerotateKeysTornado extends RerotateKeys {
       int count = 0;
       for (int row = batch.rowOf(layer, 0, 0); row < batch.rowOf(layer + 1, 0, 0); row++) {
         for (int slot = 0; slot < batch.length(row); slot++) {
-          int page = batch.page(row, slot / batch.pageSize());
-          int place = page * batch.pageSize() + slot % batch.pageSize();
+          int place = SlotNumbers.place(batch, row, slot);
           int position = positions.getInt(batch.slotStart(row) + slot);
           int delta = position - pages.positions().get(place);
           if (delta != 0) {
@@ -139,6 +189,7 @@ final class RerotateKeysTornado extends RerotateKeys {
   private int add(Slots run, int count, int place, int position, int delta) {
     run.step.set(HEADER + 2 * count, place);
     run.step.set(HEADER + 2 * count + 1, position);
+    run.scales.set(count, pages.keyScale(place));
     for (int pair = 0; pair < pairs; pair++) {
       double angle = rope.angle(pair, delta);
       run.turns.set(2 * (count * pairs + pair), (float) Math.cos(angle));
@@ -154,9 +205,11 @@ final class RerotateKeysTornado extends RerotateKeys {
   private void turn(Slots run, int count) {
     if (count > 0) {
       int interleaved = rope.style() == Rope.Style.INTERLEAVED ? 1 : 0;
-      int half = pages.isHalf() ? 1 : 0;
-      Staged.in(run.step, count, pairs, interleaved, heads().headDim(), half);
-      pages.program().run(run.kernel, Staged.groups((long) count * Math.max(1, pairs)));
+      Staged.in(run.step, pairs, interleaved, heads().headDim());
+      pages.program().run(run.kernel, count);
+      for (int slot = 0; slot < count && pages.isScaled(); slot++) {
+        pages.keyScale(run.step.get(HEADER + 2 * slot), run.scales.get(slot));
+      }
     }
   }
 

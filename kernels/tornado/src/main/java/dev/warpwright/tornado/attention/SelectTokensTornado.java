@@ -218,7 +218,7 @@ final class SelectTokensTornado extends SelectTokens {
 
   @Override
   protected void execute(PageTables batch, int layer, Tensor scores, Tensor budgets, Tensor kept) {
-    table.fill(batch, layer, heads(), Masking.NONE, rotation, 0, 0, pages.isHalf());
+    table.fill(batch, layer, heads(), Masking.NONE, rotation, 0, 0, false);
     int rows = batch.requests() * heads().kvHeads();
     int numbers = table.capacity();
     int rowCapacity = BySize.capacity(rows, Integer.MAX_VALUE);

@@ -8,6 +8,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
@@ -17,8 +18,8 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
  * one after the other, by one work item an element of a head; runs do not touch each other's slots.
  */
 final class SlotMoves {
-  /** Numbers before those of the runs: runs, elements of a head, whether the pool is F16. */
-  private static final int HEADER = 3;
+  /** Numbers before those of the runs: runs, elements of a head. */
+  private static final int HEADER = 2;
 
   private int[] places = new int[64];
   private int count;
@@ -55,16 +56,18 @@ final class SlotMoves {
    */
   static void moveSlots(
       KernelContext context,
+      int type,
       IntArray moves,
       FloatArray keys,
-      ShortArray halfKeys,
+      ShortArray shortKeys,
+      ByteArray byteKeys,
       FloatArray values,
-      ShortArray halfValues,
+      ShortArray shortValues,
+      ByteArray byteValues,
       IntArray positions) {
     int item = context.globalIdx;
     int runs = moves.get(0);
     int headDim = moves.get(1);
-    int half = moves.get(2);
     if (item < runs * headDim) {
       int run = item / headDim;
       int dim = item - run * headDim;
@@ -76,13 +79,9 @@ final class SlotMoves {
       for (int i = HEADER + runs + begin; i < HEADER + runs + end; i += 2) {
         int from = moves.get(i) * headDim + dim;
         int to = moves.get(i + 1) * headDim + dim;
-        if (half == 1) {
-          halfKeys.set(to, halfKeys.get(from));
-          halfValues.set(to, halfValues.get(from));
-        } else {
-          keys.set(to, keys.get(from));
-          values.set(to, values.get(from));
-        }
+        Elements.copy(type, keys, shortKeys, byteKeys, from, keys, shortKeys, byteKeys, to);
+        Elements.copy(
+            type, values, shortValues, byteValues, from, values, shortValues, byteValues, to);
         if (dim == 0) {
           positions.set(moves.get(i + 1), positions.get(moves.get(i)));
         }
@@ -111,11 +110,14 @@ final class SlotMoves {
                               Program.task(0),
                               SlotMoves::moveSlots,
                               context,
+                              pool.type(),
                               numbers,
-                              pool.keys(),
-                              pool.halfKeys(),
-                              pool.values(),
-                              pool.halfValues(),
+                              pool.keys().floats,
+                              pool.keys().shorts,
+                              pool.keys().bytes,
+                              pool.values().floats,
+                              pool.values().shorts,
+                              pool.values().bytes,
                               pool.positions())));
     }
   }
@@ -130,7 +132,7 @@ final class SlotMoves {
     synchronized (pool.program()) {
       Moves moves = pool.kernel(Moves.class, size, n -> new Moves(pool, n));
       MemorySegment numbers = moves.numbers.getSegment();
-      Staged.in(moves.numbers, runs, headDim, pool.isHalf() ? 1 : 0);
+      Staged.in(moves.numbers, runs, headDim);
       long at = (long) HEADER * Integer.BYTES;
       MemorySegment.copy(ends, 0, numbers, ValueLayout.JAVA_INT_UNALIGNED, at, runs);
       at += (long) runs * Integer.BYTES;

@@ -45,8 +45,8 @@ final class StepTable {
 
   static final int ROWS = 11;
 
-  /** Whether the pool is F16. */
-  static final int HALF = 12;
+  /** Whether there are {@link SlotNumbers}. */
+  static final int NUMBERED = 12;
 
   /** Numbers before those of the tokens. */
   static final int HEADER = 13;
@@ -83,6 +83,7 @@ final class StepTable {
    *
    * @param window most query tokens of a request: the last ones
    * @param stride logits that are kept of each head of each token
+   * @param numbered whether there are {@link SlotNumbers}
    */
   void fill(
       PageTables batch,
@@ -92,7 +93,7 @@ final class StepTable {
       RotationTornado rotation,
       int window,
       int stride,
-      boolean half) {
+      boolean numbered) {
     count = 0;
     int rows = batch.requests() * heads.kvHeads();
     int rowsAt = HEADER + 2 * tokens(batch, window);
@@ -111,7 +112,7 @@ final class StepTable {
     add(rowsAt + ROW * rows);
     add(stride);
     add(rows);
-    add(half ? 1 : 0);
+    add(numbered ? 1 : 0);
     for (int request = 0; request < batch.requests(); request++) {
       int end = batch.newTokens(request);
       for (int i = end - Math.min(window, end); i < end; i++) {

@@ -3,6 +3,7 @@ package dev.warpwright.tornado.attention;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
@@ -20,12 +21,15 @@ final class WindowKernel {
 
   static void observe(
       KernelContext context,
+      int type,
       IntArray step,
       FloatArray reals,
+      FloatArray numbers,
       FloatArray q,
       FloatArray lse,
       FloatArray keys,
-      ShortArray halfKeys,
+      ShortArray shortKeys,
+      ByteArray byteKeys,
       IntArray positions,
       FloatArray logs) {
     int entry = context.groupIdx;
@@ -37,7 +41,7 @@ final class WindowKernel {
     int pageSize = step.get(StepTable.PAGE_SIZE);
     int pairs = step.get(StepTable.PAIRS);
     int stride = step.get(StepTable.STRIDE);
-    int half = step.get(StepTable.HALF);
+    int numbered = step.get(StepTable.NUMBERED);
     int token = entry / queryHeads;
     int head = entry - token * queryHeads;
     int position = step.get(StepTable.HEADER + 2 * token + 1);
@@ -47,6 +51,7 @@ final class WindowKernel {
             + StepTable.ROW * (step.get(StepTable.HEADER + 2 * token) + group);
     int length = step.get(row);
     int pages = step.get(StepTable.PAGES_AT) + step.get(row + 1);
+    int firstSlot = step.get(row + 2);
     float slope = reals.get(AttentionKernel.REALS + head);
     int table = AttentionKernel.REALS + 2 * queryHeads + 2 * token * pairs;
     for (int dim = lane; dim < headDim; dim += lanes) {
@@ -63,15 +68,23 @@ final class WindowKernel {
       float log = Float.NEGATIVE_INFINITY;
       if (behind > step.get(StepTable.BEHIND_MORE)) {
         if (behind < step.get(StepTable.BEHIND_LESS)) {
+          float keyScale = 1;
+          float added = 0;
+          if (numbered == 1) {
+            int number = SlotNumbers.WIDTH * (firstSlot + slot);
+            keyScale = numbers.get(number);
+            added = numbers.get(number + 2);
+          }
           float dot = 0;
           float rest = 0;
           int at = place * headDim;
           for (int dim = 0; dim < headDim; dim += 2) {
-            dot += query[dim] * HalfFloats.get(half, keys, halfKeys, at + dim);
-            rest += query[dim + 1] * HalfFloats.get(half, keys, halfKeys, at + dim + 1);
+            dot += query[dim] * Elements.get(type, keys, shortKeys, byteKeys, at + dim);
+            rest += query[dim + 1] * Elements.get(type, keys, shortKeys, byteKeys, at + dim + 1);
           }
-          float logit = AttentionKernel.capped((dot + rest) * reals.get(0), reals.get(1));
-          log = logit - slope * behind - sum;
+          float product = (dot + rest) * keyScale;
+          float logit = AttentionKernel.capped(product * reals.get(0), reals.get(1));
+          log = logit - slope * behind + added - sum;
           if (log > 0) {
             log = 0;
           }

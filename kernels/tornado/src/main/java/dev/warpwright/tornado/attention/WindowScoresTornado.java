@@ -36,14 +36,17 @@ final class WindowScoresTornado extends WindowScores {
    *
    * @param numbers numbers of a step's tables
    * @param slots slots of a layer
+   * @param numbered whether they have {@link SlotNumbers}
    * @param stride logarithms that are kept of each head
    */
-  private record Size(Heads heads, int pairs, int numbers, int slots, int stride) {}
+  private record Size(
+      Heads heads, int pairs, int numbers, int slots, boolean numbered, int stride) {}
 
   private static final class Arrays {
     final Program.Kernel kernel;
     final IntArray step;
     final FloatArray reals;
+    final FloatArray slots;
     final FloatArray q;
     final FloatArray lse;
 
@@ -54,6 +57,7 @@ final class WindowScoresTornado extends WindowScores {
       long entries = (long) tokens * size.heads.queryHeads();
       step = Staged.ints(size.numbers);
       reals = StepReals.allocate(size.heads, tokens, size.pairs);
+      slots = Staged.floats(size.numbered ? SlotNumbers.WIDTH * (long) size.slots : 0);
       q = Staged.floats(entries * size.heads.headDim());
       lse = Staged.floats(entries);
       results = Staged.floats(WindowKernel.RESULTS * (long) size.slots);
@@ -63,7 +67,7 @@ final class WindowScoresTornado extends WindowScores {
           pool.program()
               .add(
                   "windowScores",
-                  List.of(step, reals, q, lse),
+                  List.of(step, reals, slots, q, lse),
                   List.of(results),
                   false,
                   List.of(
@@ -72,12 +76,15 @@ final class WindowScoresTornado extends WindowScores {
                               Program.task(0),
                               WindowKernel::observe,
                               context,
+                              pool.type(),
                               step,
                               reals,
+                              slots,
                               q,
                               lse,
-                              pool.keys(),
-                              pool.halfKeys(),
+                              pool.keys().floats,
+                              pool.keys().shorts,
+                              pool.keys().bytes,
                               pool.positions(),
                               logs),
                       graph ->
@@ -114,11 +121,12 @@ final class WindowScoresTornado extends WindowScores {
       return;
     }
     int stride = BySize.capacity(batch.maxLength(), Integer.MAX_VALUE);
+    boolean numbered = SlotNumbers.wanted(pages, bias);
     table.fill(
-        batch, layer, heads(), spec().masking(), rotation, spec().window(), stride, pages.isHalf());
+        batch, layer, heads(), spec().masking(), rotation, spec().window(), stride, numbered);
     int slots = Math.toIntExact(batch.slots(layer));
     int capacity = BySize.capacity(slots, Integer.MAX_VALUE);
-    Size size = new Size(heads(), rotation.pairs(), table.capacity(), capacity, stride);
+    Size size = new Size(heads(), rotation.pairs(), table.capacity(), capacity, numbered, stride);
     synchronized (pages.program()) {
       Arrays run =
           pages.kernel(
@@ -132,6 +140,9 @@ final class WindowScoresTornado extends WindowScores {
           spec().reduction().factor(heads().group()),
           bias,
           rotation);
+      if (numbered) {
+        SlotNumbers.fill(run.slots, pages, batch, layer, bias);
+      }
       copyObserving(batch, q, run.q);
       copyObserving(batch, lse, run.lse);
       int rows = batch.requests() * heads().kvHeads();

@@ -9,16 +9,16 @@ import java.util.concurrent.ConcurrentHashMap;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /**
- * Whether a device computes moments in double, rounding each operation: TornadoVM does not say
- * whether a device has double precision, so a few moments are compared with those of plain Java. A
- * device is asked once.
+ * Whether a device computes in double, rounding each operation: TornadoVM does not say whether a
+ * device has double precision, so a few moments are compared with those of plain Java. A device is
+ * asked once.
  */
-final class MomentsSelfTest {
+final class DoublesSelfTest {
   private static final Map<String, Support> ANSWERS = new ConcurrentHashMap<>();
 
   private static final int SLOTS = 64;
 
-  private MomentsSelfTest() {}
+  private DoublesSelfTest() {}
 
   /** Yes, or what is wrong. */
   static Support support(TornadoKernelDevice device) {
@@ -53,7 +53,7 @@ final class MomentsSelfTest {
       slots.run(SLOTS);
       return judge(expected, slots.numbers);
     } catch (DeviceException e) {
-      return Support.no("no moments, the self-test of double precision failed: " + e.getMessage());
+      return Support.no("no double precision, its self-test failed: " + e.getMessage());
     }
   }
 
@@ -62,7 +62,7 @@ final class MomentsSelfTest {
     for (int i = 0; i < expected.length; i++) {
       if (expected[i] != actual.get(i)) {
         return Support.no(
-            "no moments: the device does not round as double precision does ("
+            "the device does not round as double precision does ("
                 + actual.get(i)
                 + " in place of "
                 + expected[i]
