@@ -42,34 +42,24 @@ final class Elements {
 
   /** An element, or the number that its code stands for without its scale. */
   static float get(int type, FloatArray floats, ShortArray shorts, ByteArray bytes, int at) {
-    float element;
-    if (type == F32) {
-      element = floats.get(at);
-    } else if (type == F16) {
-      element = HalfFloats.decode(shorts.get(at));
-    } else if (type == BF16) {
-      element = BrainFloats.decode(shorts.get(at));
-    } else if (type == I8) {
-      element = (float) bytes.get(at);
-    } else {
-      element = ByteFloats.decode(bytes.get(at));
-    }
-    return element;
+    return switch (type) {
+      case F32 -> floats.get(at);
+      case F16 -> HalfFloats.decode(shorts.get(at));
+      case BF16 -> BrainFloats.decode(shorts.get(at));
+      case I8 -> (float) bytes.get(at);
+      default -> ByteFloats.decode(bytes.get(at));
+    };
   }
 
   /** Stores an element, rounded to its type; where there are scales, one that is divided by it. */
   static void set(
       int type, FloatArray floats, ShortArray shorts, ByteArray bytes, int at, float element) {
-    if (type == F32) {
-      floats.set(at, element);
-    } else if (type == F16) {
-      shorts.set(at, (short) HalfFloats.encode(element));
-    } else if (type == BF16) {
-      shorts.set(at, (short) BrainFloats.encode(element));
-    } else if (type == I8) {
-      bytes.set(at, (byte) wholeCode(element));
-    } else {
-      bytes.set(at, (byte) ByteFloats.encode(element));
+    switch (type) {
+      case F32 -> floats.set(at, element);
+      case F16 -> shorts.set(at, (short) HalfFloats.encode(element));
+      case BF16 -> shorts.set(at, (short) BrainFloats.encode(element));
+      case I8 -> bytes.set(at, (byte) wholeCode(element));
+      default -> bytes.set(at, (byte) ByteFloats.encode(element));
     }
   }
 
