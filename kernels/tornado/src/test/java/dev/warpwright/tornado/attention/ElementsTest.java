@@ -44,7 +44,7 @@ class ElementsTest {
   }
 
   private static int count(DType dtype) {
-    return 1 << 8 * dtype.bytes();
+    return 1 << (8 * dtype.bytes());
   }
 
   /** The number of some bits. */
