@@ -121,6 +121,39 @@ class UpstreamDefectsTest {
     expect(0, 1, actual, "the bounds in AttentionKernel.attend");
   }
 
+  static void sums(KernelContext context, IntArray in, IntArray out) {
+    if (context.globalIdx == 0) {
+      int sums = 0;
+      for (int turn = 0; turn < in.get(0); turn++) {
+        int sum = 0;
+        if (turn == 1) {
+          for (int i = 0; i < in.get(1); i++) {
+            sum += 1;
+          }
+        } else {
+          for (int i = 0; i < in.get(1); i++) {
+            sum += 10;
+          }
+        }
+        sums = sums * 100 + sum;
+      }
+      out.set(0, sums);
+    }
+  }
+
+  /** What the second loop leaves is assigned once more behind both branches. */
+  @Test
+  void ofLoopsInTwoBranchesTheSecondCountsAlways() {
+    IntArray in = IntArray.fromElements(2, 3);
+    IntArray out = Staged.ints(1);
+    int actual =
+        result(
+            in,
+            out,
+            graph -> graph.task(Program.task(0), UpstreamDefectsTest::sums, CONTEXT, in, out));
+    expect(30_03, 30_30, actual, "nothing: one loop is over all types of elements");
+  }
+
   static void difference(KernelContext context, ByteArray in, IntArray out) {
     if (context.globalIdx == 0) {
       float value = (float) ((in.get(0) & 0xff) - 128);
