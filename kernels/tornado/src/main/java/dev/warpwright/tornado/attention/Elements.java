@@ -1,6 +1,7 @@
 package dev.warpwright.tornado.attention;
 
 import dev.warpwright.kernels.DType;
+import dev.warpwright.kernels.attention.KvQuantisation;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -22,6 +23,7 @@ final class Elements {
   static final int F8E4M3 = 4;
 
   private static final float MOST_I8 = 127;
+  private static final float MOST_SCALE_I8 = 0x1.020406p121f;
 
   /** Numbers from 2^23 on have no fraction: sums with this are rounded there, ties to even. */
   private static final float WHOLE = 0x1.8p23f;
@@ -95,7 +97,7 @@ final class Elements {
   }
 
   /**
-   * The scale of a vector.
+   * The scale of a vector, as {@link KvQuantisation} has it.
    *
    * @param most the largest magnitude among its numbers
    * @param bad NaN if the vector holds one, else 0
@@ -104,6 +106,9 @@ final class Elements {
     float scale;
     if (type == I8) {
       scale = most / MOST_I8;
+      if (scale > MOST_SCALE_I8) {
+        scale = MOST_SCALE_I8;
+      }
     } else {
       scale = most / ByteFloats.MOST;
     }
