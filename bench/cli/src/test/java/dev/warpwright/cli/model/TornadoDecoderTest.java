@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -27,9 +28,10 @@ class TornadoDecoderTest {
   @ValueSource(strings = {"F32", "F16"})
   @Timeout(value = 5, unit = TimeUnit.MINUTES)
   void writesWhatTheCpuWrites(String kv) throws Exception {
-    Process process =
+    Path jdk = Path.of(System.getProperty("java.home"));
+    ProcessBuilder builder =
         new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                jdk.resolve("bin/java").toString(),
                 "@" + System.getenv("TORNADOVM_HOME") + "/tornado-argfile",
                 "--add-modules",
                 "jdk.incubator.vector",
@@ -44,8 +46,13 @@ class TornadoDecoderTest {
                 kv,
                 "cpu",
                 "tornado")
-            .redirectErrorStream(true)
-            .start();
+            .redirectErrorStream(true);
+    // Without it LLVM in an OpenCL driver takes the JVM's signals, as the launcher knows too.
+    Path signals = jdk.resolve("lib/libjsig.so");
+    if (Files.exists(signals)) {
+      builder.environment().put("LD_PRELOAD", signals.toString());
+    }
+    Process process = builder.start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), output);
     List<String> tokens = lines(output, "TOKENS ");
