@@ -24,16 +24,9 @@ public final class PageTables {
   private final int kvHeads;
   private final int pageSize;
 
+  private final QueryTokens queries = new QueryTokens();
   private int requests;
-  private int requestsSet;
   private int rowsSet;
-  private int[] tokenStart = new int[2];
-  private int[] firstPosition = new int[1];
-
-  /** Positions of the tokens of requests that give each its own, by token. */
-  private int[] tokenPositions = new int[0];
-
-  private final BitSet scattered = new BitSet();
   private int[] lengths = new int[1];
   private int[] pageStart = new int[2];
 
@@ -68,21 +61,15 @@ public final class PageTables {
         count,
         "at most 2^31 (layer, request, head) rows");
     requests = count;
-    requestsSet = 0;
+    queries.begin(count);
     rowsSet = 0;
-    if (tokenStart.length < count + 1) {
-      tokenStart = new int[count + 1];
-      firstPosition = new int[count];
-    }
     if (lengths.length < rows) {
       lengths = new int[(int) rows];
       pageStart = new int[(int) rows + 1];
       slotsBefore = new long[(int) rows + 1];
       usedBefore = new int[(int) rows + 1];
     }
-    tokenStart[0] = 0;
     pageStart[0] = 0;
-    scattered.clear();
     return this;
   }
 
@@ -94,12 +81,7 @@ public final class PageTables {
    * @param position logical position of the first of them
    */
   public PageTables request(int newTokens, int position) {
-    requireRoom();
-    Checks.between("newTokens", newTokens, 0, Integer.MAX_VALUE - tokenStart[requestsSet]);
-    Checks.between("position", position, 0, Integer.MAX_VALUE - newTokens);
-    firstPosition[requestsSet] = position;
-    tokenStart[requestsSet + 1] = tokenStart[requestsSet] + newTokens;
-    requestsSet++;
+    queries.add(newTokens, position);
     return this;
   }
 
@@ -110,33 +92,8 @@ public final class PageTables {
    * @param positions logical position of each query token
    */
   public PageTables request(int[] positions) {
-    requireRoom();
-    Checks.notNull("positions", positions);
-    int start = tokenStart[requestsSet];
-    Checks.that(
-        positions.length <= Integer.MAX_VALUE - 8 - start,
-        "positions.length",
-        positions.length,
-        "at most 2^31 tokens in all requests");
-    for (int i = 0; i < positions.length; i++) {
-      Checks.between("positions[" + i + "]", positions[i], 0, Integer.MAX_VALUE - 1);
-    }
-    if (tokenPositions.length < start + positions.length) {
-      tokenPositions = Arrays.copyOf(tokenPositions, start + positions.length);
-    }
-    System.arraycopy(positions, 0, tokenPositions, start, positions.length);
-    scattered.set(requestsSet);
-    firstPosition[requestsSet] = positions.length == 0 ? 0 : positions[0];
-    tokenStart[requestsSet + 1] = start + positions.length;
-    requestsSet++;
+    queries.add(positions);
     return this;
-  }
-
-  private void requireRoom() {
-    if (requestsSet == requests) {
-      throw new IllegalStateException(
-          "all " + requests + " requests of the batch are there already");
-    }
   }
 
   /**
@@ -196,46 +153,37 @@ public final class PageTables {
 
   /** Query tokens of the whole batch. */
   public int tokens() {
-    return tokenStart[requests];
+    return queries.start(requests);
   }
 
   /** First query token of {@code request} among those of the batch. */
   public int tokenStart(int request) {
-    return tokenStart[request];
+    return queries.start(request);
   }
 
   /** Query tokens of {@code request}. */
   public int newTokens(int request) {
-    return tokenStart[request + 1] - tokenStart[request];
+    return queries.count(request);
   }
 
   /** Logical position of the first query token of {@code request}. */
   public int firstPosition(int request) {
-    return firstPosition[request];
+    return queries.firstPosition(request);
   }
 
   /** Logical position of query token {@code index} of {@code request}. */
   public int position(int request, int index) {
-    return scattered.get(request)
-        ? tokenPositions[tokenStart[request] + index]
-        : firstPosition[request] + index;
+    return queries.position(request, index);
   }
 
   /** The position behind the last of a request's query tokens. */
   public int nextPosition(int request) {
-    if (!scattered.get(request)) {
-      return firstPosition[request] + newTokens(request);
-    }
-    int next = 0;
-    for (int i = 0; i < newTokens(request); i++) {
-      next = Math.max(next, position(request, i) + 1);
-    }
-    return next;
+    return queries.nextPosition(request);
   }
 
   /** Whether the query tokens of some request have positions of their own. */
   public boolean hasTokenPositions() {
-    return !scattered.isEmpty();
+    return queries.hasOwnPositions();
   }
 
   /** Number of the row of (layer, request, head). */
@@ -309,10 +257,10 @@ public final class PageTables {
    * @throws InvalidArgumentException naming the row and page
    */
   public void require(KvPoolSpec pool, boolean written) {
-    if (requestsSet != requests || rowsSet != layers * requests * kvHeads) {
+    if (queries.requestsSet() != requests || rowsSet != layers * requests * kvHeads) {
       throw new InvalidArgumentException(
           "tables",
-          requestsSet + " requests and " + rowsSet + " rows",
+          queries.requestsSet() + " requests and " + rowsSet + " rows",
           requests + " requests and " + layers * requests * kvHeads + " rows, as begun");
     }
     Checks.that(
