@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpwright.kernels.InvalidArgumentException;
-import dev.warpwright.kernels.Tensor;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -91,58 +90,6 @@ class EvictionTest extends RandomSteps {
       small.close();
       assertEquals(100, cache.freePages());
     }
-  }
-
-  /** A text that says everything three times: merged, it is attended to as it was. */
-  @Test
-  void mergedTokensCountAsMany() {
-    float[][] outputs = new float[2][];
-    for (int round = 0; round < 2; round++) {
-      random.setSeed(4);
-      KvMerger policy = new KvMerger(9, 1, 0.999);
-      try (PagedKvCache cache = ww.kvCache(SPEC.observing(policy.observation()));
-          PagedAttention attention =
-              ww.attention(AttentionSpec.queryHeads(QUERY_HEADS).over(cache))) {
-        Sequence sequence = cache.newSequence();
-        Sequence fork;
-        Batch batch = cache.batch(sequence);
-        batch.advance(24);
-        for (int layer = 0; layer < LAYERS; layer++) {
-          Tensor k = tripled(normals(8, 2));
-          Tensor v = tripled(normals(8, 2));
-          attention.append(layer, batch, k, v);
-          Tensor out = Tensor.wrap(new float[24 * QUERY_HEADS * 8], 24, QUERY_HEADS, 8);
-          attention.attend(layer, batch, normals(24, QUERY_HEADS), out);
-        }
-        fork = sequence.fork();
-        if (round == 1) {
-          Eviction eviction = cache.evict(batch, policy);
-          // Of 24 tokens the last stays apart from the two that are like it.
-          assertEquals(9, sequence.length(1, 1));
-          assertEquals(new Eviction(4 * 15, 100 - 4 * 6 - 4 * 3 - (100 - 4 * 6)), eviction);
-          assertEquals(24, fork.length(1, 1));
-          assertEquals(24, sequence.position());
-        }
-        long seed = random.nextLong();
-        random.setSeed(seed);
-        outputs[round] = step(attention, batch, 1);
-        fork.close();
-        sequence.close();
-        assertEquals(100, cache.freePages());
-      }
-    }
-    assertArrayEquals(outputs[0], outputs[1], 1e-5f);
-  }
-
-  /** Each token three times. */
-  private static Tensor tripled(Tensor tokens) {
-    int size = 2 * 8;
-    float[] once = tokens.toFloats();
-    float[] all = new float[3 * once.length];
-    for (int i = 0; i < all.length; i++) {
-      all[i] = once[i / (3 * size) * size + i % size];
-    }
-    return Tensor.wrap(all, all.length / size, 2, 8);
   }
 
   @Test

@@ -6,15 +6,21 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Evictions from sequences that share pages with others. */
 class ForkEvictionTest extends RandomSteps {
+  /** Random keys are often as like as that. */
+  static Stream<EvictionPolicy> merging() {
+    return Stream.of(new KvMerger(9, 2, 0.2));
+  }
+
   /** Whatever one of two forks does, the other's next steps have the bits that they would have. */
   @ParameterizedTest
-  @MethodSource("policies")
+  @MethodSource({"policies", "merging"})
   void aForkDoesNotSeeItsSiblingsEvictions(EvictionPolicy policy) {
     float[][] outputs = new float[2][];
     for (int round = 0; round < 2; round++) {

@@ -51,7 +51,11 @@ class MergeSimilarKvContractTest extends ContractTest {
 
   /** Keys (1, 0), (1, 1) and (0, 1) as first elements, in pages 6 and 3 with two more tokens. */
   private static void fill(Fixture f) {
-    float[][] keys = {{1, 0}, {1, 1}, {0, 1}, {0, 0}, {0, 0}};
+    fill(f, new float[][] {{1, 0}, {1, 1}, {0, 1}, {0, 0}, {0, 0}});
+  }
+
+  /** Five tokens; element 5 of a value is the token's number, from 1 on. */
+  private static void fill(Fixture f, float[]... keys) {
     Tensor k = Tensor.wrap(new float[40], 5, 1, 8);
     Tensor v = Tensor.wrap(new float[40], 5, 1, 8);
     for (int token = 0; token < 5; token++) {
@@ -89,6 +93,29 @@ class MergeSimilarKvContractTest extends ContractTest {
       assertEquals((float) Math.log(5), counts.tensor().getFloat(counts.at(6, 1)));
       assertEquals(1, page[2].getInt(1), "the pivot's position");
       assertEquals(0, counts.tensor().getFloat(counts.at(3, 0)));
+    }
+  }
+
+  /**
+   * The cosine may be the threshold itself: the first two are equal, and merged by their counts of
+   * one and three alone.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu"})
+  void theThresholdBelongsToIt(String provider) {
+    try (Fixture f = new Fixture(provider, HEADS, PAGES, Rope.NONE);
+        SlotArray counts = f.pool.attach("counts", 1, 0);
+        MergeSimilarKv plan = f.device.attention().mergeSimilarKv(spec(1, 0, 0), f.pool, counts)) {
+      fill(f, new float[][] {{2, 0}, {2, 0}, {2, 0.01f}, {0, 0}, {0, 0}});
+      counts.tensor().setFloat(counts.at(6, 1), (float) Math.log(3));
+      plan.update(row(0, 5, 5, 6, 3));
+      Tensor kept = Refusals.ints(new int[5], 5);
+      plan.run(0, floats(2, 1, 1, 1, 1), kept, Refusals.ints(new int[1], 1, 1));
+      assertArrayEquals(new int[] {0, 2, 3, 4, -1}, kept.toInts());
+      Tensor[] page = f.exported(6);
+      assertEquals(2, page[0].getFloat(0));
+      assertEquals((1 + 3 * 2) / 4f, page[1].getFloat(5));
+      assertEquals((float) Math.log(4), counts.tensor().getFloat(counts.at(6, 0)));
     }
   }
 
