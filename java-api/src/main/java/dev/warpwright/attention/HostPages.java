@@ -9,7 +9,14 @@ import dev.warpwright.kernels.attention.KvPoolSpec;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Host memory for keys, values and positions of some pages, in a pool's canonical form. */
+/**
+ * Host memory for keys, values and positions of some pages, in a pool's canonical form.
+ *
+ * <p>Pages are copied one by one. A {@link dev.warpwright.kernels.attention.PageTransfer} would
+ * bring many with one launch, but its plan holds device memory to stage them in; sequences move and
+ * wait because such memory is short, and copies of the pool need none and are there for every
+ * element type.
+ */
 final class HostPages implements Resource {
   private final List<HostTensor> memory = new ArrayList<>();
   private final Tensor keys;
