@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  * pages lie in the cache's one pool.
  *
  * <p>Sources: Tang et al. 2024 (Quest, arXiv 2406.10774), Zeng et al. 2025 (MPCache, arXiv
- * 2501.06807). Steps of one token are not observed by the cache. Used by one thread at a time.
+ * 2501.06807). In layers that choose, steps of one token are not observed by the cache.
  */
 public final class SelectiveAttention implements Attention {
   private final PagedAttention attention;

@@ -45,7 +45,9 @@ final class EvictCommand implements Callable<Integer> {
       paramLabel = "N",
       split = ",",
       defaultValue = "32,64,128,256",
-      description = "Slots that a row keeps on average, by default ${DEFAULT-VALUE}.")
+      description =
+          "Slots that a row keeps on average, or that a token looks into, by default"
+              + " ${DEFAULT-VALUE}.")
   private int[] budgets = {};
 
   @Option(names = "--json", paramLabel = "FILE", description = "Also write the results here.")
