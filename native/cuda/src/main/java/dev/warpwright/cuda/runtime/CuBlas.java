@@ -20,10 +20,10 @@ import jcuda.runtime.cudaStream_t;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Products of F32 matrices by NVIDIA's library, in one stream. Products and sums are F32: TF32 and
- * other shortcuts are switched off, whatever the environment says. The order of the sums is the
- * library's own and may change with the device, the library's version and the shape; one shape has
- * the same bits in every run. Not for several threads at a time.
+ * Products of F32 matrices by NVIDIA's library, in one stream. Products and sums are F32: the
+ * library is asked for no TF32 and no other shortcut. The order of the sums is its own and may
+ * change with the device, the library's version and the shape; one shape has the same bits in every
+ * run. Not for several threads at a time.
  */
 public final class CuBlas implements Resource {
   /** What the library takes for itself, as its documentation says: with less it has fewer ways. */
