@@ -8,11 +8,14 @@ import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
+import dev.warpwright.kernels.attention.KvQuantisation;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.Rope;
+import dev.warpwright.kernels.attention.SlotArray;
 import dev.warpwright.testkit.CaseRandom;
 import dev.warpwright.testkit.KernelContract;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.stream.IntStream;
 
 /**
@@ -23,6 +26,7 @@ final class AttentionBatch implements Resource {
   static final Heads HEADS = new Heads(1, 32, 8, 128);
   static final Rope ROPE = Rope.rotateHalf(128, 10_000);
   private static final int PAGE_SIZE = 16;
+  private static final float SCALE = 1 / 32f;
 
   private final Arena arena = Arena.ofShared();
   private final ReadBandwidth bandwidth;
@@ -66,24 +70,41 @@ final class AttentionBatch implements Resource {
 
   /** Fills all pages with one page of random elements, at the positions of their slots. */
   private void fill(CaseRandom random, DType dtype, int[] order) {
-    int elements = PAGE_SIZE * HEADS.headDim();
-    Tensor keys = tensor(dtype, 1, PAGE_SIZE, HEADS.headDim());
-    Tensor values = tensor(dtype, 1, PAGE_SIZE, HEADS.headDim());
-    for (int i = 0; i < elements; i++) {
-      keys.setFloat(i, random.normal());
-      values.setFloat(i, random.normal());
-    }
+    Tensor keys = normals(random, dtype);
+    Tensor values = normals(random, dtype);
     int rowPages = order.length / HEADS.kvHeads();
     for (int i = 0; i < order.length; i++) {
       int first = i % rowPages * PAGE_SIZE;
       int[] positions = IntStream.range(first, first + PAGE_SIZE).toArray();
       pool.importPages(new int[] {order[i]}, keys, values, Tensor.wrap(positions, 1, PAGE_SIZE));
     }
+    SlotArray scales = pool.scales();
+    if (scales != null) {
+      Tensor all = scales.tensor();
+      for (long i = 0; i < all.elements(); i++) {
+        all.setFloat(i, SCALE);
+      }
+    }
   }
 
-  /** Bytes of all keys and values. */
+  /** A page of normal numbers, or of codes of such with {@link #SCALE}. */
+  private Tensor normals(CaseRandom random, DType dtype) {
+    Tensor page = tensor(dtype, 1, PAGE_SIZE, HEADS.headDim());
+    for (int i = 0; i < page.elements(); i++) {
+      float number = random.normal();
+      if (KvQuantisation.applies(dtype)) {
+        page.segment().set(ValueLayout.JAVA_BYTE, i, KvQuantisation.code(dtype, number, SCALE));
+      } else {
+        page.setFloat(i, number);
+      }
+    }
+    return page;
+  }
+
+  /** Bytes of all keys and values, and of their scales where there are any. */
   static long cacheBytes(DType dtype, int length) {
-    return 2L * length * HEADS.kvHeads() * HEADS.headDim() * dtype.bytes();
+    int scale = KvQuantisation.applies(dtype) ? Float.BYTES : 0;
+    return 2L * length * HEADS.kvHeads() * (HEADS.headDim() * dtype.bytes() + scale);
   }
 
   /** A host tensor that lives as long as this. */

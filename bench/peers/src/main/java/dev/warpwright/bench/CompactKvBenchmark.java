@@ -6,19 +6,10 @@ import dev.warpwright.kernels.attention.CompactKv;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.testkit.CompactKvContract;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /** Move of half of the slots to the beginning of their rows. */
 @State(Scope.Benchmark)
@@ -33,8 +24,10 @@ import org.openjdk.jmh.annotations.Warmup;
       "--enable-native-access=ALL-UNNAMED",
       "-XX:+UseTransparentHugePages"
     })
+=======
+/** Move of the second half of the slots to the beginning of their rows. */
 @SuppressWarnings("NullAway.Init") // JMH calls what is annotated with Setup first
-public class CompactKvBenchmark {
+public class CompactKvBenchmark extends KernelBenchmark {
   @Param({"4096", "16384"})
   private int length;
 

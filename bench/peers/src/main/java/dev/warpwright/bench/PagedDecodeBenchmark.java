@@ -3,39 +3,21 @@ package dev.warpwright.bench;
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.NativeCode;
 import dev.warpwright.kernels.Tensor;
+import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
+import dev.warpwright.kernels.attention.ScoreReduction;
 import dev.warpwright.testkit.PagedDecodeContract;
-import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /** Attention of one new token: bound by reading all keys and values. */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(
-    value = 3,
-    jvmArgsAppend = {
-      "--add-modules=jdk.incubator.vector",
-      "--enable-native-access=ALL-UNNAMED",
-      "-XX:+UseTransparentHugePages"
-    })
 @SuppressWarnings("NullAway.Init") // JMH calls what is annotated with Setup first
-public class PagedDecodeBenchmark {
-  @Param({"F32", "F16"})
+public class PagedDecodeBenchmark extends KernelBenchmark {
+  @Param({"F32", "F16", "BF16", "I8", "F8E4M3"})
   private DType dtype = DType.F32;
 
   @Param({"1024", "4096", "16384"})
@@ -47,10 +29,15 @@ public class PagedDecodeBenchmark {
   @Param({"AUTO", "OFF"})
   private NativeCode nativeCode = NativeCode.AUTO;
 
+  /** {@code SUM} gives the score of each key in the same pass. */
+  @Param("NONE")
+  private ScoreReduction scores = ScoreReduction.NONE;
+
   private AttentionBatch batch;
   private PagedDecode decode;
   private Tensor q;
   private Tensor out;
+  private @Nullable Tensor scoresOut;
 
   /** Called by JMH. */
   public PagedDecodeBenchmark() {}
@@ -67,13 +54,16 @@ public class PagedDecodeBenchmark {
             .attention()
             .pagedDecode(
                 PagedDecodeSpec.causal(
-                    AttentionBatch.HEADS, batch.pool.spec(), 1, length, AttentionBatch.ROPE),
+                        AttentionBatch.HEADS, batch.pool.spec(), 1, length, AttentionBatch.ROPE)
+                    .withScores(scores),
                 batch.pool);
     decode.update(batch.tables);
     q = AttentionBatch.normals(1, AttentionBatch.HEADS.queryHeads());
     out =
         batch.tensor(
             DType.F32, 1, AttentionBatch.HEADS.queryHeads(), AttentionBatch.HEADS.headDim());
+    scoresOut =
+        scores == ScoreReduction.NONE ? null : batch.tensor(DType.F32, batch.tables.slots(0));
   }
 
   /** Closes everything. */
@@ -86,7 +76,7 @@ public class PagedDecodeBenchmark {
   /** Attends to all slots. */
   @Benchmark
   public Tensor decode() {
-    decode.run(0, q, out, null);
+    decode.run(0, q, AttentionBias.NONE, out, null, scoresOut);
     return out;
   }
 

@@ -5,35 +5,14 @@ import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.RerotateKeys;
 import dev.warpwright.kernels.attention.RerotateKeysSpec;
 import dev.warpwright.testkit.RerotateKeysContract;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /** Turn of all keys of a sequence by the same number of positions. */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(
-    value = 3,
-    jvmArgsAppend = {
-      "--add-modules=jdk.incubator.vector",
-      "--enable-native-access=ALL-UNNAMED",
-      "-XX:+UseTransparentHugePages"
-    })
 @SuppressWarnings("NullAway.Init") // JMH calls what is annotated with Setup first
-public class RerotateKeysBenchmark {
+public class RerotateKeysBenchmark extends KernelBenchmark {
   @Param({"4096", "16384"})
   private int length;
 

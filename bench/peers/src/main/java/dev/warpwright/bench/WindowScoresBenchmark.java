@@ -9,36 +9,18 @@ import dev.warpwright.kernels.attention.WindowScores;
 import dev.warpwright.kernels.attention.WindowScoresSpec;
 import dev.warpwright.kernels.attention.WindowStatistics;
 import dev.warpwright.testkit.WindowScoresContract;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /** Statistics of the last 32 queries of a prompt: bound by their products with all keys. */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(
-    value = 3,
-    jvmArgsAppend = {
-      "--add-modules=jdk.incubator.vector",
-      "--enable-native-access=ALL-UNNAMED",
-      "-XX:+UseTransparentHugePages"
-    })
 @SuppressWarnings("NullAway.Init") // JMH calls what is annotated with Setup first
-public class WindowScoresBenchmark {
+public class WindowScoresBenchmark extends KernelBenchmark {
   private static final int WINDOW = 32;
+
+  @Param({"F32", "F16", "BF16", "I8", "F8E4M3"})
+  private DType dtype = DType.F32;
 
   @Param({"4096", "16384"})
   private int length;
@@ -59,9 +41,8 @@ public class WindowScoresBenchmark {
   /** Fills the pages and makes the plan. */
   @Setup
   public void open() {
-    long bytes = AttentionBatch.cacheBytes(DType.F32, length) / 2;
-    batch =
-        new AttentionBatch(DType.F32, length, WINDOW, bytes, threads, new WindowScoresContract());
+    long bytes = AttentionBatch.cacheBytes(dtype, length) / 2;
+    batch = new AttentionBatch(dtype, length, WINDOW, bytes, threads, new WindowScoresContract());
     plan =
         batch
             .device

@@ -100,6 +100,15 @@ public final class AppendKvContract implements KernelContract {
   }
 
   @Override
+  public List<Case> sweep(int strength) {
+    List<Case> cases = new ArrayList<>();
+    for (AttentionSweep s : AttentionSweep.unshared(strength, 37)) {
+      cases.add(new Case(s.plan(), s.rope(), 1, s.seed()));
+    }
+    return cases;
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     int requests = random.between(1, 4);
     int[] lengths = new int[requests];
@@ -152,7 +161,7 @@ public final class AppendKvContract implements KernelContract {
     }
 
     private AppendKvSpec spec(KvPoolSpec pool) {
-      return new AppendKvSpec(plan.heads(), pool, 8, 4096, rope);
+      return new AppendKvSpec(plan.heads(), pool, 128, 4096, rope);
     }
 
     @Override

@@ -10,6 +10,7 @@ import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.SlotArray;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -63,6 +64,16 @@ public final class CompactKvContract implements KernelContract {
   }
 
   @Override
+  public List<Case> sweep(int strength) {
+    List<Case> cases = new ArrayList<>();
+    for (AttentionSweep s : AttentionSweep.unshared(strength, 1)) {
+      CaseRandom random = new CaseRandom(s.seed());
+      cases.add(new Case(s.plan(), random.oneOf(Kept.values()), random.chance(0.5), 0.5, s.seed()));
+    }
+    return cases;
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     return new Case(
         SlotCases.random(random),
@@ -89,7 +100,7 @@ public final class CompactKvContract implements KernelContract {
     }
 
     private CompactKvSpec spec(KvPoolSpec pool) {
-      return new CompactKvSpec(plan.heads(), pool, 64);
+      return new CompactKvSpec(plan.heads(), pool, 128);
     }
 
     @Override

@@ -17,7 +17,9 @@ import org.junit.jupiter.api.TestFactory;
 /**
  * Runs a contract on the devices of a provider. Every extreme is a test of its own, so that a
  * failure names its case; random cases are grouped by device. The seed of the random cases is
- * fixed; {@code -Dwarpwright.seed} and {@code -Dwarpwright.cases} change seed and number.
+ * fixed; {@code -Dwarpwright.seed} and {@code -Dwarpwright.cases} change seed and number. The
+ * processor's last device takes a sweep over pairs of sizes and options, too, or over as many as
+ * {@code -Dwarpwright.sweep} says.
  */
 public abstract class ContractTest {
   /** Seed of the random cases. */
@@ -25,6 +27,9 @@ public abstract class ContractTest {
 
   /** Number of random cases a device. */
   protected static final int CASES = Integer.getInteger("warpwright.cases", 60);
+
+  /** Number of sizes and options whose combinations are all in a sweep; 0 for no sweep. */
+  protected static final int SWEEP = Integer.getInteger("warpwright.sweep", 2);
 
   private final KernelContract contract;
   private final List<KernelDevice> devices = new ArrayList<>();
@@ -94,6 +99,14 @@ public abstract class ContractTest {
                   run(reference, device, contract.random(new CaseRandom(SEED + i)));
                 }
               }));
+    }
+    if (SWEEP > 0 && devices.getLast().provider().equals("cpu")) {
+      KernelDevice device = devices.getLast();
+      List<? extends ContractCase> sweep = contract.sweep(SWEEP);
+      tests.add(
+          DynamicTest.dynamicTest(
+              device.name() + ": sweep of " + sweep.size() + " cases",
+              () -> sweep.forEach(each -> run(reference, device, each))));
     }
     return tests.stream();
   }

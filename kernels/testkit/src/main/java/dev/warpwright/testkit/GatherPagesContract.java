@@ -25,6 +25,11 @@ public final class GatherPagesContract implements KernelContract {
   }
 
   @Override
+  public List<? extends ContractCase> sweep(int strength) {
+    return PageTransferCase.sweep(Direction.GATHER, strength);
+  }
+
+  @Override
   public ContractCase random(CaseRandom random) {
     return PageTransferCase.random(Direction.GATHER, random);
   }

@@ -22,6 +22,14 @@ public interface KernelContract {
     return List.of();
   }
 
+  /**
+   * Cases of a sweep over sizes and options such that every combination of any {@code strength} of
+   * them is in some case. The processor's own kernels must take them all.
+   */
+  default List<? extends ContractCase> sweep(int strength) {
+    return List.of();
+  }
+
   /** A random case, drawn from the whole range of sizes and options that a test can afford. */
   ContractCase random(CaseRandom random);
 }

@@ -10,6 +10,7 @@ import dev.warpwright.kernels.attention.MergeSimilarKv;
 import dev.warpwright.kernels.attention.MergeSimilarKvSpec;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.SlotArray;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Cases of {@link MergeSimilarKv}: which slots stay is compared exactly, and all of the pool. */
@@ -46,6 +47,16 @@ public final class MergeSimilarKvContract implements KernelContract {
   }
 
   @Override
+  public List<Case> sweep(int strength) {
+    List<Case> cases = new ArrayList<>();
+    for (AttentionSweep s : AttentionSweep.unshared(strength, 1)) {
+      CaseRandom random = new CaseRandom(s.seed());
+      cases.add(new Case(s.plan(), random.oneOf(-0.2, 0.5), 3, 7, s.seed()));
+    }
+    return cases;
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     return new Case(
         SlotCases.random(random),
@@ -73,7 +84,7 @@ public final class MergeSimilarKvContract implements KernelContract {
     }
 
     private MergeSimilarKvSpec spec(KvPoolSpec pool) {
-      return new MergeSimilarKvSpec(plan.heads(), pool, 64, threshold, protectedPrefix, recents);
+      return new MergeSimilarKvSpec(plan.heads(), pool, 128, threshold, protectedPrefix, recents);
     }
 
     @Override

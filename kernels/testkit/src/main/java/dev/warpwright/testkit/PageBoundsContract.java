@@ -9,6 +9,7 @@ import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PageBounds;
 import dev.warpwright.kernels.attention.PageBoundsSpec;
 import dev.warpwright.kernels.attention.PageBoundsSpec.Scope;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -45,6 +46,16 @@ public final class PageBoundsContract implements KernelContract {
   }
 
   @Override
+  public List<Case> sweep(int strength) {
+    List<Case> cases = new ArrayList<>();
+    for (AttentionSweep s : AttentionSweep.unshared(strength, 1)) {
+      CaseRandom random = new CaseRandom(s.seed());
+      cases.add(new Case(s.plan(), random.oneOf(Scope.values()), s.seed()));
+    }
+    return cases;
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     return new Case(SlotCases.random(random), random.oneOf(Scope.values()), random.seed());
   }
@@ -63,7 +74,7 @@ public final class PageBoundsContract implements KernelContract {
     }
 
     private PageBoundsSpec spec(KvPoolSpec pool) {
-      return new PageBoundsSpec(plan.heads(), pool, 64, scope);
+      return new PageBoundsSpec(plan.heads(), pool, 128, scope);
     }
 
     @Override

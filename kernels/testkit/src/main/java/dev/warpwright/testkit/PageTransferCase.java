@@ -53,6 +53,13 @@ record PageTransferCase(
     return new PageTransferCase(plan, direction, share, widths, 9);
   }
 
+  /** The sweep of one direction. */
+  static List<PageTransferCase> sweep(Direction direction, int strength) {
+    return AttentionSweep.unshared(strength, 1).stream()
+        .map(s -> new PageTransferCase(s.plan(), direction, 0.5, List.of(2), s.seed()))
+        .toList();
+  }
+
   /** A random case of one direction. */
   static PageTransferCase random(Direction direction, CaseRandom random) {
     return new PageTransferCase(

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 /** Cases of {@link PagedDecode}. */
 public final class PagedDecodeContract implements KernelContract {
   private static final int MAX_LENGTH = 1 << 20;
+  private static final int MAX_REQUESTS = 128;
 
   /** Called by {@link Contracts}. */
   public PagedDecodeContract() {}
@@ -154,6 +155,18 @@ public final class PagedDecodeContract implements KernelContract {
   }
 
   @Override
+  public List<Case> sweep(int strength) {
+    // The longest rows are few where all pairs are: one of them is enough.
+    int most = strength > AttentionSweep.PAIRS ? MAX_LENGTH : 2048;
+    List<Case> cases = new ArrayList<>();
+    cases.add(drawn(new Heads(1, 4, 1, 64), DType.F16, 16, 33_001));
+    for (AttentionSweep s : AttentionSweep.of(strength, most, 1)) {
+      cases.add(new Case(s.plan(), s.rope(), s.masking(), s.scores(), 1, s.seed()));
+    }
+    return cases;
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     int requests = random.between(1, 5);
     int[] lengths = new int[requests];
@@ -212,7 +225,8 @@ public final class PagedDecodeContract implements KernelContract {
 
     private PagedDecodeSpec spec(KvPoolSpec pool) {
       float scale = (float) (1 / Math.sqrt(plan.heads().headDim()));
-      return new PagedDecodeSpec(plan.heads(), pool, 64, MAX_LENGTH, rope, scale, masking, scores);
+      return new PagedDecodeSpec(
+          plan.heads(), pool, MAX_REQUESTS, MAX_LENGTH, rope, scale, masking, scores);
     }
 
     @Override

@@ -101,6 +101,16 @@ public final class PagedPrefillContract implements KernelContract {
   }
 
   @Override
+  public List<Case> sweep(int strength) {
+    boolean pairs = strength <= AttentionSweep.PAIRS;
+    List<Case> cases = new ArrayList<>();
+    for (AttentionSweep s : AttentionSweep.of(strength, pairs ? 512 : 2048, pairs ? 37 : 577)) {
+      cases.add(new Case(s.plan(), s.rope(), s.masking(), 1, s.seed()));
+    }
+    return cases;
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     int requests = random.between(1, 3);
     int[] lengths = new int[requests];
@@ -154,7 +164,7 @@ public final class PagedPrefillContract implements KernelContract {
 
     private PagedPrefillSpec spec(KvPoolSpec pool) {
       float scale = (float) (1 / Math.sqrt(plan.heads().headDim()));
-      return new PagedPrefillSpec(plan.heads(), pool, 64, 4096, MAX_LENGTH, rope, scale, masking);
+      return new PagedPrefillSpec(plan.heads(), pool, 128, 4096, MAX_LENGTH, rope, scale, masking);
     }
 
     @Override

@@ -81,6 +81,16 @@ public final class RerotateKeysContract implements KernelContract {
   }
 
   @Override
+  public List<Case> sweep(int strength) {
+    List<Case> cases = new ArrayList<>();
+    for (AttentionSweep s : AttentionSweep.unshared(strength, 1)) {
+      CaseRandom random = new CaseRandom(s.seed());
+      cases.add(new Case(s.plan(), s.rope(), random.oneOf(Target.values()), s.seed()));
+    }
+    return cases;
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     CaseCache.Plan plan = SlotCases.random(random);
     return new Case(
@@ -106,7 +116,7 @@ public final class RerotateKeysContract implements KernelContract {
     }
 
     private RerotateKeysSpec spec(KvPoolSpec pool) {
-      return new RerotateKeysSpec(plan.heads(), pool, 64, rope);
+      return new RerotateKeysSpec(plan.heads(), pool, 128, rope);
     }
 
     @Override

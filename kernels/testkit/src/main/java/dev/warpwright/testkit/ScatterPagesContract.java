@@ -25,6 +25,11 @@ public final class ScatterPagesContract implements KernelContract {
   }
 
   @Override
+  public List<? extends ContractCase> sweep(int strength) {
+    return PageTransferCase.sweep(Direction.SCATTER, strength);
+  }
+
+  @Override
   public ContractCase random(CaseRandom random) {
     return PageTransferCase.random(Direction.SCATTER, random);
   }

@@ -120,6 +120,19 @@ public final class WindowScoresContract implements KernelContract {
   }
 
   @Override
+  public List<Case> sweep(int strength) {
+    boolean pairs = strength <= AttentionSweep.PAIRS;
+    List<Case> cases = new ArrayList<>();
+    for (AttentionSweep s : AttentionSweep.of(strength, pairs ? 512 : 2048, pairs ? 37 : 127)) {
+      ScoreReduction reduction =
+          s.scores() == ScoreReduction.NONE ? ScoreReduction.SUM : s.scores();
+      int window = 1 + (int) Math.floorMod(s.seed(), 40L);
+      cases.add(new Case(s.plan(), s.rope(), s.masking(), reduction, window, 1, s.seed()));
+    }
+    return cases;
+  }
+
+  @Override
   public Case random(CaseRandom random) {
     int requests = random.between(1, 3);
     int[] lengths = new int[requests];
@@ -179,12 +192,12 @@ public final class WindowScoresContract implements KernelContract {
     private WindowScoresSpec spec(KvPoolSpec pool) {
       float scale = (float) (1 / Math.sqrt(plan.heads().headDim()));
       return new WindowScoresSpec(
-          plan.heads(), pool, 64, 4096, MAX_LENGTH, window, rope, scale, masking, reduction);
+          plan.heads(), pool, 128, 4096, MAX_LENGTH, window, rope, scale, masking, reduction);
     }
 
     private PagedPrefillSpec prefill(KvPoolSpec pool) {
       return new PagedPrefillSpec(
-          plan.heads(), pool, 64, 4096, MAX_LENGTH, rope, spec().scale(), masking);
+          plan.heads(), pool, 128, 4096, MAX_LENGTH, rope, spec().scale(), masking);
     }
 
     @Override

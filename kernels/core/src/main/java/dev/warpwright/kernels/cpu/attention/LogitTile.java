@@ -35,7 +35,7 @@ final class LogitTile {
   /** Scratch memory for at most {@code maxColumns} columns. */
   LogitTile(KvPoolVector pool, Masking masking, int maxColumns) {
     this.kernels = pool.kernels();
-    this.chunk = new SlotChunk(pool);
+    this.chunk = new SlotChunk(pool, maxColumns);
     this.masking = masking;
     this.headDim = pool.spec().headDim();
     query = new float[headDim];

@@ -12,17 +12,24 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Up to {@link SlotKernels#CHUNK} consecutive slots of a row, wherever their pages are. Keys that
- * do not lie in blocks, pages with infinities or NaN, and types that the loops do not read are
- * brought into F32 first.
+ * do not lie in blocks, pages with infinities or NaN, and narrow types that many columns look at
+ * are brought into F32 first.
  */
 final class SlotChunk {
   private static final int BLOCK = Lanes.BLOCK;
   private static final int CHUNK = SlotKernels.CHUNK;
 
+  /** Columns for which narrow types are converted in registers, each time they are read. */
+  private static final int DIRECT_COLUMNS = 2 * SlotKernels.COLUMNS;
+
   private final KvPoolVector pool;
   private final KvLayout layout;
   private final SlotKernels kernels;
   private final SlotKernels packedKernels = new SlotKernelsF32();
+
+  /** Whether pages are brought into F32 first: so many columns would convert them again. */
+  private final boolean unpacks;
+
   private final int headDim;
 
   /** Keys of all slots, or the blocks that they are in. */
@@ -49,20 +56,22 @@ final class SlotChunk {
   private final float[] biases = new float[CHUNK];
   private @Nullable SlotArray bias;
 
+  private boolean valuesUnpacked;
   private int slots;
   private int leastPosition;
   private int mostPosition;
   private boolean wild;
 
-  /** Room for a chunk of slots of {@code pool}. */
-  SlotChunk(KvPoolVector pool) {
+  /** Room for a chunk of slots of {@code pool} that at most {@code columns} columns look at. */
+  SlotChunk(KvPoolVector pool, int columns) {
     this.pool = pool;
     this.layout = pool.layout();
     this.kernels = pool.kernels();
+    this.unpacks = kernels.unpacks() && columns > DIRECT_COLUMNS;
     this.headDim = pool.spec().headDim();
     // An automatic arena: the scratch memory of a thread lives as long as its plan.
     packed = Arena.ofAuto().allocate((long) CHUNK * headDim * Float.BYTES, 64);
-    unpacked = Arena.ofAuto().allocate(kernels.unpacks() ? (long) CHUNK * unpackedBytes() : 0, 64);
+    unpacked = Arena.ofAuto().allocate(unpacks ? (long) CHUNK * unpackedBytes() : 0, 64);
     value = new float[layout.paddedDim()];
     scales = new float[pool.scales() == null ? 0 : 2 * CHUNK];
     for (int block = 0; block < packedBlocks.length; block++) {
@@ -166,10 +175,8 @@ final class SlotChunk {
         rowSlots[row++] = slot;
       }
     }
-    if (kernels.unpacks() && !wild) {
-      unpackValues();
-    }
-    if (kernels.unpacks() && !wild && layout.blocked()) {
+    valuesUnpacked = false;
+    if (unpacks && !wild && layout.blocked()) {
       unpackKeys();
       return;
     }
@@ -186,7 +193,7 @@ final class SlotChunk {
   }
 
   private boolean isPacked() {
-    return wild || !layout.blocked() || kernels.unpacks();
+    return wild || !layout.blocked() || unpacks;
   }
 
   private void unpackKeys() {
@@ -212,6 +219,7 @@ final class SlotChunk {
       }
       valueRows[row] = to;
     }
+    valuesUnpacked = true;
   }
 
   private void pack(int slot) {
@@ -283,9 +291,15 @@ final class SlotChunk {
   /** Adds the weighted values to four columns of {@code outs}, from {@code at} on. */
   void accumulate(float[] weights, float[] outs, int at) {
     int paddedDim = layout.paddedDim();
+    if (!wild && unpacks) {
+      if (!valuesUnpacked) {
+        unpackValues();
+      }
+      packedKernels.accumulate(unpacked, valueRows, rowSlots, slots, paddedDim, weights, outs, at);
+      return;
+    }
     if (!wild) {
-      MemorySegment rows = kernels.unpacks() ? unpacked : pool.pages();
-      kernels.accumulate(rows, valueRows, rowSlots, slots, paddedDim, weights, outs, at);
+      kernels.accumulate(pool.pages(), valueRows, rowSlots, slots, paddedDim, weights, outs, at);
       return;
     }
     for (int row = 0; row < slots; row++) {

@@ -54,24 +54,21 @@ abstract class SlotKernels {
   /** Magnitudes from here on become infinite when they are stored. */
   abstract float overflow();
 
-  /**
-   * Whether the loops read F32, and what lies in pages must be brought there first, by {@link
-   * #unpack}.
-   */
+  /** Whether {@link #unpack} brings what lies in pages into F32, for many columns to read. */
   boolean unpacks() {
     return false;
   }
 
   /**
-   * Brings a vector of words into F32, each element of a word as a vector of its own: the first
-   * elements, the second, and so on.
+   * Brings a vector of words into F32, in the order of {@link #sumAt}: each element of a word as a
+   * vector of its own: the first elements, the second, and so on.
    *
    * @param at byte offset of the words
    * @param toAt where the first elements go, and {@code stride} from an element of a word to the
    *     next
    */
   void unpack(MemorySegment from, long at, MemorySegment to, long toAt, long stride) {
-    throw new UnsupportedOperationException("pages are read as they are");
+    throw new UnsupportedOperationException("pages are always read as they are");
   }
 
   /**

@@ -6,9 +6,33 @@ import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/** Slots of BF16, two elements a word, which are brought into F32. */
-final class SlotKernelsBf16 extends SlotKernelsF32 {
+/** Slots of BF16: the upper halves of floats. */
+final class SlotKernelsBf16 extends SlotKernelsHalves {
   private static final int UPPER = 0xffff0000;
+
+  SlotKernelsBf16() {
+    super(0, UPPER, 0x7f800000);
+  }
+
+  @Override
+  float queryScale() {
+    return 1;
+  }
+
+  @Override
+  float scoreScale() {
+    return 1;
+  }
+
+  @Override
+  float weightScale() {
+    return 1;
+  }
+
+  @Override
+  float valueScale() {
+    return 1;
+  }
 
   @Override
   float overflow() {
@@ -25,21 +49,6 @@ final class SlotKernelsBf16 extends SlotKernelsF32 {
     int first = FloatFormats.floatToBf16(vector[2 * index]) & 0xffff;
     int second = FloatFormats.floatToBf16(vector[2 * index + 1]) & 0xffff;
     return second << 16 | first;
-  }
-
-  @Override
-  boolean areFinite(int[] words, int count) {
-    int most = 0;
-    for (int i = 0; i < count; i++) {
-      most = Math.max(most, Math.max(words[i] & 0x7fff0000, words[i] << 16 & 0x7fff0000));
-    }
-    return most < 0x7f800000;
-  }
-
-  @Override
-  int sumAt(int dim) {
-    int inVector = dim % (2 * Lanes.COUNT);
-    return dim - inVector + inVector % 2 * Lanes.COUNT + inVector / 2;
   }
 
   @Override

@@ -7,7 +7,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Loops over F32 slots. They are unrolled by hand: helper methods would not be inlined here. */
-class SlotKernelsF32 extends SlotKernels {
+final class SlotKernelsF32 extends SlotKernels {
   private static final VectorSpecies<Float> F = Lanes.F;
   private static final ByteOrder ORDER = Lanes.ORDER;
 

@@ -3,19 +3,16 @@ package dev.warpwright.kernels.cpu.attention;
 import dev.warpwright.kernels.FloatFormats;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
- * Slots of F8E4M3 codes, four a word, which are brought into F32; scales are the callers' business.
- * A code is read by a shift of its bits into those of a float, which is its value times 2^−120,
- * subnormals included, and multiplied with 2^120. NaN comes out wrong, so pages that hold any are
- * not read by this loop.
+ * Slots of F8E4M3 codes. The shifted bits of a code are a float of its value times 2^−120,
+ * subnormals included. NaN comes out wrong, so pages that hold any are not read by these loops.
  */
-final class SlotKernelsF8 extends SlotKernelsF32 {
-  private static final int BITS = 0x87f00000;
-  private static final float SCALE = 0x1p120f;
+final class SlotKernelsF8 extends SlotKernelsCodes {
+  SlotKernelsF8() {
+    // The sign stays in front, and four zeros come between it and the rest.
+    super(4, 0x87f00000, 0, 0x1p120f, 0);
+  }
 
   @Override
   float get(MemorySegment memory, long word, int inWord) {
@@ -40,45 +37,5 @@ final class SlotKernelsF8 extends SlotKernelsF32 {
       }
     }
     return finite;
-  }
-
-  @Override
-  int sumAt(int dim) {
-    int inVector = dim % (4 * Lanes.COUNT);
-    return dim - inVector + inVector % 4 * Lanes.COUNT + inVector / 4;
-  }
-
-  @Override
-  boolean unpacks() {
-    return true;
-  }
-
-  @Override
-  void unpack(MemorySegment from, long at, MemorySegment to, long toAt, long stride) {
-    IntVector words = IntVector.fromMemorySegment(Lanes.I, from, at, Lanes.ORDER);
-    // The sign stays in front, and four zeros come between it and the rest.
-    FloatVector e0 =
-        words
-            .lanewise(VectorOperators.LSHL, 24)
-            .lanewise(VectorOperators.ASHR, 4)
-            .and(BITS)
-            .reinterpretAsFloats();
-    e0.mul(SCALE).intoMemorySegment(to, toAt, Lanes.ORDER);
-    FloatVector e1 =
-        words
-            .lanewise(VectorOperators.LSHL, 16)
-            .lanewise(VectorOperators.ASHR, 4)
-            .and(BITS)
-            .reinterpretAsFloats();
-    e1.mul(SCALE).intoMemorySegment(to, toAt + stride, Lanes.ORDER);
-    FloatVector e2 =
-        words
-            .lanewise(VectorOperators.LSHL, 8)
-            .lanewise(VectorOperators.ASHR, 4)
-            .and(BITS)
-            .reinterpretAsFloats();
-    e2.mul(SCALE).intoMemorySegment(to, toAt + 2 * stride, Lanes.ORDER);
-    FloatVector e3 = words.lanewise(VectorOperators.ASHR, 4).and(BITS).reinterpretAsFloats();
-    e3.mul(SCALE).intoMemorySegment(to, toAt + 3 * stride, Lanes.ORDER);
   }
 }
