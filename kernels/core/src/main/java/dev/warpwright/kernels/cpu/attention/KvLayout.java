@@ -4,7 +4,8 @@ import dev.warpwright.kernels.attention.KvPoolSpec;
 
 /**
  * Where the elements of a pool lie. A page is the positions, then the keys, then the values of its
- * slots. All is made of words of four bytes: one F32 element, or two neighbouring F16 elements.
+ * slots. All is made of words of four bytes: one F32 element, two neighbouring elements of two
+ * bytes, or four of one byte.
  *
  * <p>A value is a row of words, padded to whole vectors. So is a key of a page whose size is no
  * multiple of a block. Other keys are blocks {@code [words, 16]}: one vector holds the same word of
