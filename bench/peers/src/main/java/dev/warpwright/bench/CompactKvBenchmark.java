@@ -12,20 +12,6 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.TearDown;
 
 /** Move of half of the slots to the beginning of their rows. */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(
-    value = 3,
-    jvmArgsAppend = {
-      "--add-modules=jdk.incubator.vector",
-      "--enable-native-access=ALL-UNNAMED",
-      "-XX:+UseTransparentHugePages"
-    })
-=======
-/** Move of the second half of the slots to the beginning of their rows. */
 @SuppressWarnings("NullAway.Init") // JMH calls what is annotated with Setup first
 public class CompactKvBenchmark extends KernelBenchmark {
   @Param({"4096", "16384"})
