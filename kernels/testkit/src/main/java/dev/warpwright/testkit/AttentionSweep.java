@@ -30,6 +30,8 @@ record AttentionSweep(
   private static final int[] GROUPS = {1, 3, 4, 7, 8, 16};
   private static final int[] HEAD_DIMS = {8, 64, 80, 96, 128, 192, 256};
   private static final DType[] DTYPES = {DType.F32, DType.F16, DType.BF16, DType.I8, DType.F8E4M3};
+  private static final List<CaseCache.Order> ORDERS = List.of(CaseCache.Order.values());
+  private static final List<ScoreReduction> SCORES = List.of(ScoreReduction.values());
   private static final int[] WINDOWS = {-1, 3, 43, 533};
   private static final float[] CAPS = {0, 1, 30, 50};
 
@@ -54,8 +56,8 @@ record AttentionSweep(
       DTYPES.length,
       WINDOWS.length,
       CAPS.length,
-      CaseCache.Order.values().length,
-      ScoreReduction.values().length,
+      ORDERS.size(),
+      SCORES.size(),
       3, // rotations
       2, // causal
       2, // sinks
@@ -122,7 +124,7 @@ record AttentionSweep(
             CaseCache.list(tokens),
             row[16] == 1,
             row[17] == 1,
-            CaseCache.Order.values()[row[9]],
+            ORDERS.get(row[9]),
             1);
     Masking masking =
         new Masking(
@@ -133,6 +135,6 @@ record AttentionSweep(
           case 1 -> Rope.rotateHalf(heads.headDim(), 1e4);
           default -> new Rope(Rope.Style.INTERLEAVED, 8, 5e5);
         };
-    return new AttentionSweep(plan, rope, masking, ScoreReduction.values()[row[10]], random.seed());
+    return new AttentionSweep(plan, rope, masking, SCORES.get(row[10]), random.seed());
   }
 }
