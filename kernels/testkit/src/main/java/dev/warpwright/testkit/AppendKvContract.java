@@ -161,7 +161,7 @@ public final class AppendKvContract implements KernelContract {
     }
 
     private AppendKvSpec spec(KvPoolSpec pool) {
-      return new AppendKvSpec(plan.heads(), pool, 128, 4096, rope);
+      return new AppendKvSpec(plan.heads(), pool, Math.max(8, plan.lengths().size()), 4096, rope);
     }
 
     @Override

@@ -68,6 +68,11 @@ public final class CaseCache {
       boolean shared,
       Order order,
       float deviation) {
+    /** Most requests of a plan over this cache. */
+    int maxRequests() {
+      return Math.max(64, lengths.size());
+    }
+
     @Override
     public String toString() {
       return heads

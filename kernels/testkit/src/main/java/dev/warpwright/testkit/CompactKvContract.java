@@ -100,7 +100,7 @@ public final class CompactKvContract implements KernelContract {
     }
 
     private CompactKvSpec spec(KvPoolSpec pool) {
-      return new CompactKvSpec(plan.heads(), pool, 128);
+      return new CompactKvSpec(plan.heads(), pool, plan.maxRequests());
     }
 
     @Override

@@ -84,7 +84,8 @@ public final class MergeSimilarKvContract implements KernelContract {
     }
 
     private MergeSimilarKvSpec spec(KvPoolSpec pool) {
-      return new MergeSimilarKvSpec(plan.heads(), pool, 128, threshold, protectedPrefix, recents);
+      return new MergeSimilarKvSpec(
+          plan.heads(), pool, plan.maxRequests(), threshold, protectedPrefix, recents);
     }
 
     @Override

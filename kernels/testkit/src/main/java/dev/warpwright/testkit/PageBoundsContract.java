@@ -74,7 +74,7 @@ public final class PageBoundsContract implements KernelContract {
     }
 
     private PageBoundsSpec spec(KvPoolSpec pool) {
-      return new PageBoundsSpec(plan.heads(), pool, 128, scope);
+      return new PageBoundsSpec(plan.heads(), pool, plan.maxRequests(), scope);
     }
 
     @Override

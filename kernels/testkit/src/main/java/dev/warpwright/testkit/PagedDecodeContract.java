@@ -21,7 +21,6 @@ import org.jspecify.annotations.Nullable;
 /** Cases of {@link PagedDecode}. */
 public final class PagedDecodeContract implements KernelContract {
   private static final int MAX_LENGTH = 1 << 20;
-  private static final int MAX_REQUESTS = 128;
 
   /** Called by {@link Contracts}. */
   public PagedDecodeContract() {}
@@ -226,7 +225,7 @@ public final class PagedDecodeContract implements KernelContract {
     private PagedDecodeSpec spec(KvPoolSpec pool) {
       float scale = (float) (1 / Math.sqrt(plan.heads().headDim()));
       return new PagedDecodeSpec(
-          plan.heads(), pool, MAX_REQUESTS, MAX_LENGTH, rope, scale, masking, scores);
+          plan.heads(), pool, plan.maxRequests(), MAX_LENGTH, rope, scale, masking, scores);
     }
 
     @Override

@@ -164,7 +164,8 @@ public final class PagedPrefillContract implements KernelContract {
 
     private PagedPrefillSpec spec(KvPoolSpec pool) {
       float scale = (float) (1 / Math.sqrt(plan.heads().headDim()));
-      return new PagedPrefillSpec(plan.heads(), pool, 128, 4096, MAX_LENGTH, rope, scale, masking);
+      return new PagedPrefillSpec(
+          plan.heads(), pool, plan.maxRequests(), 4096, MAX_LENGTH, rope, scale, masking);
     }
 
     @Override

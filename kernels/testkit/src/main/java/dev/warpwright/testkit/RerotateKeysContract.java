@@ -116,7 +116,7 @@ public final class RerotateKeysContract implements KernelContract {
     }
 
     private RerotateKeysSpec spec(KvPoolSpec pool) {
-      return new RerotateKeysSpec(plan.heads(), pool, 128, rope);
+      return new RerotateKeysSpec(plan.heads(), pool, plan.maxRequests(), rope);
     }
 
     @Override

@@ -192,12 +192,21 @@ public final class WindowScoresContract implements KernelContract {
     private WindowScoresSpec spec(KvPoolSpec pool) {
       float scale = (float) (1 / Math.sqrt(plan.heads().headDim()));
       return new WindowScoresSpec(
-          plan.heads(), pool, 128, 4096, MAX_LENGTH, window, rope, scale, masking, reduction);
+          plan.heads(),
+          pool,
+          plan.maxRequests(),
+          4096,
+          MAX_LENGTH,
+          window,
+          rope,
+          scale,
+          masking,
+          reduction);
     }
 
     private PagedPrefillSpec prefill(KvPoolSpec pool) {
       return new PagedPrefillSpec(
-          plan.heads(), pool, 128, 4096, MAX_LENGTH, rope, spec().scale(), masking);
+          plan.heads(), pool, plan.maxRequests(), 4096, MAX_LENGTH, rope, spec().scale(), masking);
     }
 
     @Override
