@@ -1,7 +1,7 @@
 // Elements of keys and values. F32, F16 and BF16 stand for themselves; codes of one byte are
 // multiplied by the scale of their key or value, whose largest magnitude is the largest code:
 //
-//   scale = max |x| / LARGEST, code = x / scale, value = code * scale
+//   scale = min(max |x| / LARGEST, MOST_SCALE), code = x / scale, value = code * scale
 //
 // Each is rounded once, codes to nearest even. A vector of zeros has scale 0; one that is not finite
 // has scale NaN and codes 0.
@@ -11,11 +11,13 @@
 
 struct I8 {
   static constexpr float LARGEST = 127;
+  static constexpr float MOST_SCALE = 0x1.020406p121f; // whose product with LARGEST is finite
   signed char bits;
 };
 
 struct F8 { // E4M3: no infinities, and only the largest magnitude is NaN
   static constexpr float LARGEST = 448;
+  static constexpr float MOST_SCALE = INFINITY;
   unsigned char bits;
 };
 
@@ -66,7 +68,7 @@ __device__ inline unsigned magnitude(float x) { return __float_as_uint(x) & 0x7f
 
 // The scale of a vector, from its largest magnitude.
 template <typename E> __device__ float scale_of(unsigned most) {
-  return most < 0x7f800000 ? __uint_as_float(most) / E::LARGEST : NAN;
+  return most < 0x7f800000 ? fminf(__uint_as_float(most) / E::LARGEST, E::MOST_SCALE) : NAN;
 }
 
 // The code of x / scale, in the lowest byte.

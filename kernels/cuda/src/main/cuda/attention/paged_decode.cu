@@ -21,7 +21,7 @@ extern "C" __global__ void __launch_bounds__(128)
   }
   Merge merge = merges[blockIdx.x];
   const float *states = stateLse + (long long)merge.firstItem * group + head;
-  float sink = Bias{nullptr, sinks}.sink(merge.row % kvHeads * group + head);
+  float sink = Bias{nullptr, sinks, nullptr}.sink(merge.row % kvHeads * group + head);
   float most = sink;
   for (int chunk = lane; chunk < merge.chunks; chunk += 32) {
     most = fmaxf(most, states[(long long)chunk * group]);
@@ -37,6 +37,9 @@ extern "C" __global__ void __launch_bounds__(128)
     Floats<4> four = {};
     for (int chunk = 0; chunk < merge.chunks; chunk++) {
       float share = weight(states[(long long)chunk * group], most);
+      if (share == 0) {
+        continue; // what it would be multiplied by may be infinite
+      }
       Floats<4> add = load4(from + (long long)chunk * group * headDim);
       sum += share;
 #pragma unroll

@@ -3,71 +3,14 @@
 // heads of the group, so keys and values are read once. Chunks depend on the row's length only; the
 // states of a row with several are merged by a second kernel, in their order.
 //
-// LANES neighbouring threads hold one key, 16 bytes each, and a thread holds its part of SLOTS keys
-// at once. Keys and values pass through shared memory only to be under way while the slots before
-// them are computed: a thread reads back what it has copied itself, so there are no barriers in the
-// loop, and every group of lanes carries a softmax of its own until the end of the chunk.
-
+// A thread reads back what it and its neighbours have copied, see decode_slots.cuh, and every group
+// of lanes carries a softmax of its own until the end of the chunk.
 #pragma once
 
+#include "attention/decode_slots.cuh"
 #include "attention/paged_prefill.cuh"
 
 namespace {
-
-constexpr int THREADS = 128;
-constexpr int STAGES = 2;
-constexpr int COPIES = 4; // of 16 bytes, of keys and of values, of a thread in a stage
-
-template <typename T, int D> struct Layout {
-  static constexpr int VECTOR = 16 / sizeof(T);
-  static constexpr int LANES = D / VECTOR < 32 ? D / VECTOR : 32;
-  static constexpr int VECTORS = D / VECTOR / LANES; // of a thread in one key
-  static constexpr int SLOTS = COPIES / VECTORS;     // of a thread at once
-  static constexpr int PARTS = THREADS / LANES;      // slots side by side
-  static constexpr int TILE = SLOTS * PARTS;
-  static constexpr int QUADS = VECTORS * VECTOR / 4; // groups of 4 elements of a thread
-
-  // First element of a quad of a lane.
-  static __device__ int dim(int quad, int lane) {
-    return (quad / (VECTOR / 4) * LANES + lane) * VECTOR + quad % (VECTOR / 4) * 4;
-  }
-};
-
-// The slots of a tile that a thread works on, found ahead of their use: the page table is read two
-// tiles ahead, the positions one.
-template <typename T, int D> struct Finder {
-  using L = Layout<T, D>;
-  const Pool<T> &pool;
-  Row row;
-  int end;
-  int first;
-  int last;
-  int slot; // first of the thread in the tile whose pages are known
-  int pages[L::SLOTS];
-  long long at[L::SLOTS];
-  int positions[L::SLOTS];
-
-  __device__ void find_pages(int from) {
-    slot = from;
-#pragma unroll
-    for (int i = 0; i < L::SLOTS; i++) {
-      int s = slot + i * L::PARTS;
-      pages[i] = s < end ? row.pages[pool.paging.page(s)] : -1;
-    }
-  }
-
-  __device__ void find_positions() {
-#pragma unroll
-    for (int i = 0; i < L::SLOTS; i++) {
-      at[i] = pool.paging.at(pages[i], slot + i * L::PARTS);
-      positions[i] = at[i] >= 0 ? pool.positions[at[i]] : 0;
-    }
-  }
-
-  __device__ bool visible(int i) const {
-    return at[i] >= 0 && positions[i] >= first && positions[i] <= last;
-  }
-};
 
 // A softmax under way: out is the weighted sum so far, sum the sum of the weights.
 template <int QUADS> struct State {
@@ -76,63 +19,32 @@ template <int QUADS> struct State {
   Floats<4> out[QUADS];
 };
 
-template <typename T, int D>
-__device__ void fetch(const Pool<T> &pool, const Finder<T, D> &finder, unsigned visible,
-                      uint4 (*stage)[COPIES][THREADS], int lane) {
-  using L = Layout<T, D>;
-#pragma unroll
-  for (int i = 0; i < L::SLOTS; i++) {
-#pragma unroll
-    for (int v = 0; v < L::VECTORS; v++) {
-      int dim = (v * L::LANES + lane) * L::VECTOR;
-      bool there = (visible >> i & 1) && dim < pool.headDim;
-      long long from = there ? finder.at[i] * pool.headDim + dim : 0;
-      copy_async(&stage[0][i * L::VECTORS + v][threadIdx.x], pool.keys + from, there);
-      copy_async(&stage[1][i * L::VECTORS + v][threadIdx.x], pool.values + from, there);
-    }
-  }
-}
-
-template <typename T, int D>
-__device__ void unpack(const uint4 (*stage)[THREADS], float (*x)[4 * Layout<T, D>::QUADS]) {
-  using L = Layout<T, D>;
-#pragma unroll
-  for (int i = 0; i < COPIES; i++) {
-    uint4 raw = stage[i][threadIdx.x];
-    const T *element = reinterpret_cast<const T *>(&raw);
-#pragma unroll
-    for (int j = 0; j < L::VECTOR; j++) {
-      x[i / L::VECTORS][i % L::VECTORS * L::VECTOR + j] = widen(element[j]);
-    }
-  }
-}
-
-// What is asked for beside the softmax: ALiBi, and the logits.
+// What is asked for beside the softmax: ALiBi, numbers beside the slots, and the logits.
 struct Extras {
-  const float *slopes;  // of the heads, or null
-  const int *distances; // of the thread's slots from the query
-  float *logits;        // of the thread's first slot and of the head that it stores, or null
+  const float *slopes; // of the heads, or null
+  bool biased;
+  float *logits; // of the thread's first slot and of the head that it stores, or null
   int group;
   int slots; // from the thread's first to the end
 };
 
 // Takes the slots of a stage into the states of all heads.
 template <typename T, int D, int GROUP>
-__device__ void attend(const uint4 (*stage)[COPIES][THREADS], const Floats<4> *query,
-                       unsigned visible, const Masking &masking, const Extras &extras, int lane,
-                       State<Layout<T, D>::QUADS> *states) {
+__device__ void attend(const Pool<T> &pool, const Stage &stage, const Beside<T, D> &beside,
+                       const Floats<4> *query, unsigned visible, const Masking &masking,
+                       const Extras &extras, State<Layout<T, D>::QUADS> *states) {
   using L = Layout<T, D>;
   float keys[L::SLOTS][4 * L::QUADS];
   float values[L::SLOTS][4 * L::QUADS];
-  unpack<T, D>(stage[0], keys);
-  unpack<T, D>(stage[1], values);
+  unpack<T, D>(pool, stage[0], keys);
+  unpack<T, D>(pool, stage[1], values);
   float mine[L::SLOTS]; // logits of the head that the thread stores
 #pragma unroll
   for (int head = 0; head < GROUP; head++) {
     float logits[L::SLOTS] = {};
 #pragma unroll
     for (int quad = 0; quad < L::QUADS; quad++) {
-      Floats<4> q = query[(head * L::QUADS + quad) * L::LANES + lane];
+      Floats<4> q = query[(head * L::QUADS + quad) * L::LANES + L::lane()];
 #pragma unroll
       for (int i = 0; i < L::SLOTS; i++) {
 #pragma unroll
@@ -145,17 +57,24 @@ __device__ void attend(const uint4 (*stage)[COPIES][THREADS], const Floats<4> *q
     float most = state.most;
 #pragma unroll
     for (int i = 0; i < L::SLOTS; i++) {
+      int slot = L::part() * L::SLOTS + i;
 #pragma unroll
       for (int lanes = L::LANES / 2; lanes > 0; lanes /= 2) {
         logits[i] += __shfl_xor_sync(WARP, logits[i], lanes);
       }
+      if (pool.coded()) {
+        logits[i] *= beside.scales[slot].value[0];
+      }
       logits[i] = masking.capped(logits[i]);
       if (extras.slopes != nullptr) {
-        logits[i] = fmaf(extras.slopes[head], (float)extras.distances[i * L::PARTS], logits[i]);
+        logits[i] = fmaf(extras.slopes[head], (float)beside.distances[slot], logits[i]);
+      }
+      if (extras.biased) {
+        logits[i] += beside.biases[slot];
       }
       logits[i] = visible >> i & 1 ? logits[i] : -INFINITY;
       most = fmaxf(most, logits[i]);
-      mine[i] = head == 0 || lane == head ? logits[i] : mine[i];
+      mine[i] = head == 0 || L::lane() == head ? logits[i] : mine[i];
     }
     float keep = weight(state.most, most);
     state.most = most;
@@ -164,13 +83,19 @@ __device__ void attend(const uint4 (*stage)[COPIES][THREADS], const Floats<4> *q
     for (int quad = 0; quad < L::QUADS; quad++) {
 #pragma unroll
       for (int j = 0; j < 4; j++) {
-        state.out[quad].value[j] *= keep;
+        state.out[quad].value[j] = shrunk(state.out[quad].value[j], keep);
       }
     }
 #pragma unroll
     for (int i = 0; i < L::SLOTS; i++) {
       float share = weight(logits[i], most);
       state.sum += share;
+      if (share == 0) {
+        continue; // what it would be multiplied by may be infinite
+      }
+      if (pool.coded()) {
+        share *= beside.scales[L::part() * L::SLOTS + i].value[1];
+      }
 #pragma unroll
       for (int quad = 0; quad < L::QUADS; quad++) {
 #pragma unroll
@@ -199,12 +124,12 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   using L = Layout<T, D>;
   static_assert(L::PARTS * GROUP * D * sizeof(float) <= STAGES * 2 * COPIES * THREADS * 16,
                 "the states of all parts take the place of the stages");
-  __shared__ uint4 stages[STAGES][2][COPIES][THREADS];
+  __shared__ Stage stages[STAGES];
+  __shared__ Beside<T, D> besides[STAGES];
   __shared__ Floats<4> queries[GROUP * D / 4];
   __shared__ float mosts[GROUP][L::PARTS];
   __shared__ float sums[GROUP][L::PARTS];
   __shared__ float slopes[GROUP];
-  __shared__ int distances[STAGES][L::TILE];
 
   Chunk chunk = chunks[blockIdx.x];
   int request = chunk.row / query.kvHeads;
@@ -229,8 +154,6 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   }
   __syncthreads();
 
-  int lane = threadIdx.x % L::LANES;
-  int part = threadIdx.x / L::LANES;
   Row row = table.row(chunk.row);
   int begin = chunk.index * chunkSlots;
   int end = min(row.length - begin, chunkSlots) + begin;
@@ -247,38 +170,31 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
     }
   }
 
-  finder.find_pages(begin + part);
-  finder.find_positions();
-  finder.find_pages(begin + L::TILE + part);
+  finder.find_page(begin);
+  finder.find_position();
+  finder.find_page(begin + L::TILE);
   unsigned visible = 0;
   // From the row's first slot and the head whose logits the thread stores.
-  float *logits = lane < query.group ? kept.row(chunk.row, query.group) : nullptr;
+  float *logits = L::lane() < query.group ? kept.row(chunk.row, query.group) : nullptr;
   for (int tile = begin - L::TILE, stage = 1; tile < end; tile += L::TILE, stage ^= 1) {
     // The tile behind the one to be computed; the first round only fetches.
-    unsigned next = 0;
-#pragma unroll
-    for (int i = 0; i < L::SLOTS; i++) {
-      next |= (unsigned)finder.visible(i) << i;
-    }
-    fetch<T, D>(pool, finder, next, stages[stage ^ 1], lane);
+    unsigned next = finder.visible();
+    __syncwarp(); // the neighbours have read what lies there
+    fetch<T, D>(finder, next, stages[stage ^ 1]);
+    fetch_beside(finder, bias, position, besides[stage ^ 1]);
     commit_copies();
-    if (bias.slopes != nullptr) {
-      __syncwarp();
-#pragma unroll
-      for (int i = 0; i < L::SLOTS && lane == 0; i++) {
-        distances[stage ^ 1][i * L::PARTS + part] = finder.positions[i] - position;
-      }
-      __syncwarp();
-    }
-    finder.find_positions();
-    finder.find_pages(tile + 3 * L::TILE + part);
+    finder.find_position();
+    finder.find_page(tile + 3 * L::TILE);
     if (tile >= begin) {
       await_copies<1>();
-      int slot = tile + part;
-      Extras extras{bias.slopes == nullptr ? nullptr : slopes, distances[stage] + part,
-                    logits == nullptr ? nullptr : logits + (long long)slot * query.group + lane,
+      __syncwarp();
+      int slot = tile + L::part();
+      Extras extras{bias.slopes == nullptr ? nullptr : slopes, bias.slots != nullptr,
+                    logits == nullptr ? nullptr
+                                      : logits + (long long)slot * query.group + L::lane(),
                     query.group, end - slot};
-      attend<T, D, GROUP>(stages[stage], queries, visible, masking, extras, lane, states);
+      attend<T, D, GROUP>(pool, stages[stage], besides[stage], queries, visible, masking, extras,
+                          states);
     }
     visible = next;
   }
@@ -289,13 +205,14 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
   Floats<4> *outs = reinterpret_cast<Floats<4> *>(stages);
 #pragma unroll
   for (int head = 0; head < GROUP; head++) {
-    if (lane == 0) {
-      mosts[head][part] = states[head].most;
-      sums[head][part] = states[head].sum;
+    if (L::lane() == 0) {
+      mosts[head][L::part()] = states[head].most;
+      sums[head][L::part()] = states[head].sum;
     }
 #pragma unroll
     for (int quad = 0; quad < L::QUADS; quad++) {
-      outs[((part * GROUP + head) * L::QUADS + quad) * L::LANES + lane] = states[head].out[quad];
+      outs[((L::part() * GROUP + head) * L::QUADS + quad) * L::LANES + L::lane()] =
+          states[head].out[quad];
     }
   }
   __syncthreads();
@@ -317,6 +234,9 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
 #pragma unroll
     for (int p = 0; p < L::PARTS; p++) {
       float share = weight(mosts[head][p], most);
+      if (share == 0) {
+        continue; // what it would be multiplied by may be infinite
+      }
       Floats<4> add = outs[p * GROUP * D / 4 + i];
       sum += share * sums[head][p];
 #pragma unroll
@@ -339,25 +259,27 @@ __device__ void paged_decode(const Pool<T> &pool, const PageTable &table, const 
 }
 
 // Blocks of a multiprocessor that there are registers for; one more would spill.
-constexpr int blocks(int group, int dim) {
-  return group == 1 ? 5 : group == 2 && dim > 64 ? 4 : 3;
+constexpr int blocks(int group, int dim, bool narrow) {
+  return group == 1 ? (narrow ? 4 : 5) : group == 2 && dim > 64 ? 4 : 3;
 }
 
 } // namespace
 
 #define PAGED_DECODE(NAME, TYPE, DIM, GROUP)                                                       \
-  extern "C" __global__ void __launch_bounds__(THREADS, blocks(GROUP, DIM))                          \
+  extern "C" __global__ void __launch_bounds__(THREADS, blocks(GROUP, DIM, MAY_BE_CODES<TYPE>))                          \
       NAME(TYPE *keys, TYPE *values, int *positions, int headDim, int headPages, int pageSize,     \
            unsigned pageFactor, int pageShift, const int *lengths, const int *starts,              \
            const int *pages, const Chunk *chunks, int chunkSlots, const float *q,                  \
            const int *queryPositions, float scale, int kvHeads, int group, const float *rotation,  \
            int rotaryDim, int interleaved, int causal, int window, float softCap,                  \
-           const float *slopes, const float *sinks, float *out, float *lse, float *stateOut,       \
-           float *stateLse, float *logits, const long long *slotStarts) {                          \
-    paged_decode<TYPE, DIM, GROUP>(                                                                                  \
-        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}},          \
+           const float *slopes, const float *sinks, const float *slotBias, float *out, float *lse, \
+           float *stateOut, float *stateLse, float *logits, const long long *slotStarts,           \
+           const Floats<2> *scales, int f8) {                                                      \
+    paged_decode<TYPE, DIM, GROUP>(                                                                \
+        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}, scales,   \
+         f8},                                                                                      \
         {lengths, starts, pages}, chunks, chunkSlots, {q, queryPositions, scale, kvHeads, group},  \
-        {rotation, rotaryDim, interleaved}, {causal, window, softCap}, {slopes, sinks},            \
+        {rotation, rotaryDim, interleaved}, {causal, window, softCap}, {slopes, sinks, slotBias},  \
         {out, lse, stateOut, stateLse}, {logits, slotStarts});                                     \
   }
 #define PAGED_DECODE_GROUPS(NAME, TYPE, DIM)                                                       \

@@ -90,8 +90,8 @@ __device__ void store_results(const Share &share, bool whole, const TileState<T,
     float sink = whole ? bias.sink(share.head(row)) : -INFINITY;
     float most = fmaxf(state.most[half], sink);
     float keep = weight(state.most[half], most);
-    float sum = keep * state.sum[half] + weight(sink, most);
-    float factor = sum == 0 ? 0 : keep / sum;
+    float total = keep * state.sum[half] + weight(sink, most);
+    float factor = total == 0 ? 0 : keep / total;
 #pragma unroll
     for (int block = 0; block < D / 8 / L::VECTOR; block++) {
 #pragma unroll
@@ -99,8 +99,9 @@ __device__ void store_results(const Share &share, bool whole, const TileState<T,
         Floats<4> four;
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-          four.value[i] = factor * state.out[block * L::VECTOR + (j + i) % L::VECTOR]
-                                            [2 * half + (j + i) / L::VECTOR];
+          float sum = state.out[block * L::VECTOR + (j + i) % L::VECTOR]
+                               [2 * half + (j + i) / L::VECTOR];
+          four.value[i] = shrunk(sum, factor);
         }
         int dim = state.dim(block) + j;
         if (dim < headDim) {
@@ -109,7 +110,7 @@ __device__ void store_results(const Share &share, bool whole, const TileState<T,
       }
     }
     if (threadIdx.x % 4 == 0 && lse != nullptr) {
-      lse[to] = most + logf(sum);
+      lse[to] = most + logf(total);
     }
   }
 }
@@ -132,7 +133,7 @@ __device__ void paged_prefill(const Pool<T> &pool, const PageTable &table, const
     int end = min(row.length - begin, chunkSlots) + begin;
     TileRows rows{share.count, share.group, share.offset(), bias.slopes != nullptr,
                   kept.row(share.item.row, share.group)};
-    attend_tiles(pool, row, begin, end, rows, masking, queries, stages, state);
+    attend_tiles(pool, row, begin, end, rows, masking, bias.slots, queries, stages, state);
   }
   Share share(items, query, L::ROWS);
   bool whole = table.row(share.item.row).length <= chunkSlots;
@@ -151,11 +152,13 @@ constexpr int tile_blocks(bool split, int dim) { return split && dim <= 64 ? 4 :
            const int *pages, const Item *items, int chunkSlots, const float *q,                    \
            const int *queryPositions, float scale, int kvHeads, int group, const float *rotation,  \
            int rotaryDim, int interleaved, int causal, int window, float softCap,                  \
-           const float *slopes, const float *sinks, float *out, float *lse, float *stateOut,       \
-           float *stateLse, float *logits, const long long *slotStarts) {                          \
-    paged_prefill<TYPE, DIM, SPLIT>(                                                                                 \
-        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}},          \
+           const float *slopes, const float *sinks, const float *slotBias, float *out, float *lse, \
+           float *stateOut, float *stateLse, float *logits, const long long *slotStarts,           \
+           const Floats<2> *scales, int f8) {                                                      \
+    paged_prefill<TYPE, DIM, SPLIT>(                                                               \
+        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}, scales,   \
+         f8},                                                                                      \
         {lengths, starts, pages}, items, chunkSlots, {q, queryPositions, scale, kvHeads, group},   \
-        {rotation, rotaryDim, interleaved}, {causal, window, softCap}, {slopes, sinks},            \
+        {rotation, rotaryDim, interleaved}, {causal, window, softCap}, {slopes, sinks, slotBias},  \
         {out, lse, stateOut, stateLse}, {logits, slotStarts});                                     \
   }

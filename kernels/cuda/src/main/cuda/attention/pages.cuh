@@ -1,11 +1,15 @@
 // Keys and values in head pages, and what every kernel over them needs.
 #pragma once
 
+#include "attention/elements.cuh"
 #include "common/copies.cuh"
-#include "common/vector.cuh"
 
 constexpr unsigned WARP = 0xffffffffu;
 constexpr float LOG2E = 1.4426950408889634f;
+
+// Whether a kernel for T may find codes in place of T.
+template <typename T> constexpr bool MAY_BE_CODES = false;
+template <> inline constexpr bool MAY_BE_CODES<__nv_bfloat16> = true;
 
 // How many pages there are, and how slots are cut into them: n / slots = n * factor >> shift for
 // n < 2^31.
@@ -27,13 +31,53 @@ struct Paging {
   }
 };
 
-// A pool of head pages, [headPages, pageSize, headDim] for keys and for values.
+// A pool of head pages, [headPages, pageSize, headDim] for keys and for values. Kernels for BF16 take
+// codes too, which BF16 holds exactly.
 template <typename T> struct Pool {
   T *keys;
   T *values;
   int *positions;
   int headDim;
   Paging paging;
+  const Floats<2> *scales; // of the key and the value of each slot; null where they are no codes
+  int f8;                  // whether codes are F8, not I8
+
+  __device__ bool coded() const {
+    if constexpr (MAY_BE_CODES<T>) {
+      return scales != nullptr;
+    }
+    return false;
+  }
+
+  // Starts the copy of 16 codes of a slot, or of zeros. At the end of a vector there may be only 8 of
+  // them; vectors that are no multiple of 16 long begin at any multiple of 8.
+  __device__ void copy_codes(void *to, const T *from, long long at, int dim, bool there) const {
+    there = there && dim < headDim;
+    const unsigned char *codes =
+        reinterpret_cast<const unsigned char *>(from) + (there ? at * headDim + dim : 0);
+    if (headDim % 16 == 0) {
+      copy_async(to, codes, there);
+      return;
+    }
+    bool second = there && dim + 8 < headDim;
+    copy_async_few<8>(to, codes, there);
+    copy_async_few<8>(static_cast<char *>(to) + 8, codes + (second ? 8 : 0), second);
+  }
+
+  // The same for codes that are needed at once.
+  __device__ uint4 load_codes(const T *from, long long at, int dim) const {
+    if (dim >= headDim) {
+      return uint4{};
+    }
+    const unsigned char *codes =
+        reinterpret_cast<const unsigned char *>(from) + at * headDim + dim;
+    if (headDim % 16 == 0) {
+      return *reinterpret_cast<const uint4 *>(codes);
+    }
+    uint2 low = *reinterpret_cast<const uint2 *>(codes);
+    uint2 high = dim + 8 < headDim ? *reinterpret_cast<const uint2 *>(codes + 8) : uint2{};
+    return uint4{low.x, low.y, high.x, high.y};
+  }
 };
 
 // The slots of one row: pages[slot / pageSize] for slots below length.
@@ -69,10 +113,11 @@ struct Masking {
   }
 };
 
-// What enters beside the products of queries and keys, by query head; null where there is none.
+// What enters beside the products of queries and keys; null where there is none.
 struct Bias {
   const float *slopes; // of ALiBi: slope * (key position - query position) is added to a logit
   const float *sinks;  // logits without a key, of the denominator only
+  const float *slots;  // numbers beside the slots of the pool, added to the logits of their keys
 
   __device__ float sink(int head) const { return sinks == nullptr ? -INFINITY : sinks[head]; }
 };
@@ -178,3 +223,6 @@ struct Results {
 __device__ inline float weight(float x, float base) {
   return exp2f((x - (base == -INFINITY ? 0 : base)) * LOG2E);
 }
+
+// A sum times a weight, which leaves nothing of it where it is 0: not even of an infinity.
+__device__ inline float shrunk(float sum, float by) { return by == 0 ? 0 : sum * by; }

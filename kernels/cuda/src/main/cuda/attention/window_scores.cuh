@@ -3,12 +3,12 @@
 //
 // A block keeps the keys of some slots in shared memory, a quarter of them for each of its warps,
 // and goes over the group's heads and their tokens, 16 at a time, with the products of
-// attention_tile.cuh. A lane collects what it computes, for the columns it has: tokens g, g + 8 and
+// tile_products.cuh. A lane collects what it computes, for the columns it has: tokens g, g + 8 and
 // so on; the lanes of a column are merged at the end of a head.
 
 #pragma once
 
-#include "attention/attention_tile.cuh"
+#include "attention/tile_products.cuh"
 
 namespace {
 
@@ -97,9 +97,40 @@ __device__ inline float add_lanes(float x) {
 }
 
 template <typename T, int D>
+__device__ void copy_keys(const Pool<T> &pool, const long long *places, T *keys) {
+  using W = WindowLayout<T, D>;
+  using L = typename W::L;
+  for (int copy = threadIdx.x; copy < W::SLOTS * D / L::VECTOR; copy += W::THREADS) {
+    int slot = copy / (D / L::VECTOR);
+    int dim = copy % (D / L::VECTOR) * L::VECTOR;
+    bool there = places[slot] >= 0 && dim < pool.headDim;
+    copy_async(keys + slot * L::SLOT_STRIDE + dim,
+               pool.keys + (there ? places[slot] * pool.headDim + dim : 0), there);
+  }
+  commit_copies();
+  await_copies<0>();
+}
+
+// The same for codes, decoded on the way.
+template <typename T, int D>
+__device__ void load_codes(const Pool<T> &pool, const long long *places, T *keys) {
+  using W = WindowLayout<T, D>;
+  using L = typename W::L;
+  if constexpr (MAY_BE_CODES<T>) {
+#pragma unroll 2
+    for (int copy = threadIdx.x; copy < W::SLOTS * D / 16; copy += W::THREADS) {
+      int slot = copy / (D / 16);
+      int dim = copy % (D / 16) * 16;
+      uint4 codes = places[slot] < 0 ? uint4{} : pool.load_codes(pool.keys, places[slot], dim);
+      decode16(codes, pool.f8, copy & 4, keys + slot * L::SLOT_STRIDE + dim);
+    }
+  }
+}
+
+template <typename T, int D>
 __device__ void window_scores(const Pool<T> &pool, const PageTable &table, const Chunk *chunks,
                               const Observers *observers, const Query &query, const Rope &rope,
-                              const Masking &masking, const float *slopes, const float *lse,
+                              const Masking &masking, const Bias &bias, const float *lse,
                               const long long *slotStarts, float factor,
                               const Statistics &results) {
   using W = WindowLayout<T, D>;
@@ -109,6 +140,8 @@ __device__ void window_scores(const Pool<T> &pool, const PageTable &table, const
   T *keys = reinterpret_cast<T *>(shared + W::QUERY_BYTES);
   __shared__ long long places[W::SLOTS];
   __shared__ int keyPositions[W::SLOTS];
+  __shared__ float keyBiases[W::SLOTS];
+  __shared__ float keyScales[MAY_BE_CODES<T> ? W::SLOTS : 1];
   __shared__ int positions[W::ROWS];
   __shared__ float logs[W::ROWS];
 
@@ -121,17 +154,17 @@ __device__ void window_scores(const Pool<T> &pool, const PageTable &table, const
   for (int i = threadIdx.x; i < W::SLOTS; i += W::THREADS) {
     places[i] = i < count && seen.count > 0 ? row.at(pool.paging, begin + i) : -1;
     keyPositions[i] = places[i] < 0 ? 0 : pool.positions[places[i]];
+    keyBiases[i] = places[i] < 0 || bias.slots == nullptr ? 0 : bias.slots[places[i]];
+    if (pool.coded()) {
+      keyScales[i] = places[i] < 0 ? 0 : pool.scales[places[i]].value[0];
+    }
   }
   __syncthreads();
-  for (int copy = threadIdx.x; copy < W::SLOTS * D / L::VECTOR; copy += W::THREADS) {
-    int slot = copy / (D / L::VECTOR);
-    int dim = copy % (D / L::VECTOR) * L::VECTOR;
-    bool there = places[slot] >= 0 && dim < pool.headDim;
-    copy_async(keys + slot * L::SLOT_STRIDE + dim,
-               pool.keys + (there ? places[slot] * pool.headDim + dim : 0), there);
+  if (pool.coded()) {
+    load_codes<T, D>(pool, places, keys);
+  } else {
+    copy_keys<T, D>(pool, places, keys);
   }
-  commit_copies();
-  await_copies<0>();
 
   int firstSlot = 8 * W::TILES * (threadIdx.x / 32); // of the warp
   int g = threadIdx.x % 32 / 4;
@@ -140,7 +173,7 @@ __device__ void window_scores(const Pool<T> &pool, const PageTable &table, const
 #pragma unroll 1
   for (int inGroup = 0; inGroup < query.group; inGroup++) {
     int head = kvHead * query.group + inGroup;
-    float slope = slopes == nullptr ? 0 : slopes[head];
+    float slope = bias.slopes == nullptr ? 0 : bias.slopes[head];
 #pragma unroll 1
     for (int from = 0; from < seen.count; from += W::ROWS) {
       int rows = min(W::ROWS, seen.count - from);
@@ -180,11 +213,14 @@ __device__ void window_scores(const Pool<T> &pool, const PageTable &table, const
         for (int n = 0; n < W::TILES; n++) {
 #pragma unroll
           for (int odd = 0; odd < 2; odd++) {
-            int position = keyPositions[firstSlot + 8 * n + slot_of_column(2 * t + odd)];
+            int slot = firstSlot + 8 * n + slot_of_column(2 * t + odd);
+            int position = keyPositions[slot];
             bool visible = position >= masking.first(positions[token]) &&
                            position <= masking.last(positions[token]);
+            float product = logits[n][2 * half + odd] * (pool.coded() ? keyScales[slot] : 1);
             float logit = fmaf(slope, (float)(position - positions[token]),
-                               masking.capped(logits[n][2 * half + odd]));
+                               masking.capped(product)) +
+                          keyBiases[slot];
             float log = logit - logs[token];
             log = log > 0 ? 0 : log; // unlike fminf keeps a NaN
             float p = visible && logit != -INFINITY ? expf(log) : 0;
@@ -239,11 +275,13 @@ __device__ void window_scores(const Pool<T> &pool, const PageTable &table, const
            const int *pages, const Chunk *chunks, const Observers *observers, const float *q,      \
            const int *queryPositions, float scale, int kvHeads, int group, const float *rotation,  \
            int rotaryDim, int interleaved, int causal, int window, float softCap,                  \
-           const float *slopes, const float *lse, const long long *slotStarts, float factor,       \
-           float *sum, float *mean, float *variance, float *entropy) {                             \
+           const float *slopes, const float *slotBias, const float *lse,                           \
+           const long long *slotStarts, float factor, float *sum, float *mean, float *variance,    \
+           float *entropy, const Floats<2> *scales, int f8) {                                      \
     window_scores<TYPE, DIM>(                                                                      \
-        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}},          \
+        {keys, values, positions, headDim, {headPages, pageSize, pageFactor, pageShift}, scales,   \
+         f8},                                                                                      \
         {lengths, starts, pages}, chunks, observers, {q, queryPositions, scale, kvHeads, group},   \
-        {rotation, rotaryDim, interleaved}, {causal, window, softCap}, slopes, lse, slotStarts,    \
-        factor, {sum, mean, variance, entropy});                                                   \
+        {rotation, rotaryDim, interleaved}, {causal, window, softCap},                             \
+        {slopes, nullptr, slotBias}, lse, slotStarts, factor, {sum, mean, variance, entropy});     \
   }

@@ -43,9 +43,19 @@ class SchedulesTest {
     }
   }
 
-  /** The first random case from a seed that the device supports. */
-  private static ContractCase drawn(KernelContract contract, long seed, KernelDevice device) {
-    return Stream.iterate(1000 * seed, next -> next + 1)
+  /**
+   * The first random case from a seed that the device supports; for every other one a case of
+   * options, where there are some.
+   */
+  private static ContractCase drawn(KernelContract contract, int schedule, KernelDevice device) {
+    List<? extends ContractCase> options =
+        contract.optional().stream()
+            .filter(option -> device.support(option.spec()).supported())
+            .toList();
+    if (schedule % 2 == 0 && !options.isEmpty()) {
+      return options.get(schedule / 2 % options.size());
+    }
+    return Stream.iterate(1000L * schedule, next -> next + 1)
         .map(next -> contract.random(new CaseRandom(next)))
         .filter(drawn -> device.support(drawn.spec()).supported())
         .findFirst()

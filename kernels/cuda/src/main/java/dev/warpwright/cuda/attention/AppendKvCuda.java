@@ -17,8 +17,11 @@ import dev.warpwright.kernels.attention.SlotArray;
 final class AppendKvCuda extends AppendKv {
   private static final int THREADS = 128;
 
-  /** Bytes that a thread writes. */
+  /** Bytes that a thread writes of a key, unless they are codes. */
   private static final int WIDE = 16;
+
+  /** Codes that a thread writes of a key. */
+  private static final int CODES = 8;
 
   private final CudaKernelDevice device;
   private final KvPoolCuda pages;
@@ -71,13 +74,28 @@ final class AppendKvCuda extends AppendKv {
       arguments.add(tables.address(tokens));
       rotation.addTo(arguments);
       arguments.add(keys).add(values).add(heads().kvHeads()).add(rows);
-      long threads = rows * heads().headDim() * spec().pool().dtype().bytes() / WIDE;
+      if (pages.scales() != null) {
+        arguments.add(pages.scaleAddress());
+      }
+      long threads = rows * threadsOfHead();
       run.launch(kernel, LaunchGrid.of(Math.toIntExact(Math.ceilDiv(threads, THREADS)), THREADS));
       for (int i = 0; i < pages.arrayCount(); i++) {
-        reset(run, layer, pages.array(i), rows);
+        if (pages.array(i) != pages.scales()) {
+          reset(run, layer, pages.array(i), rows);
+        }
       }
       run.complete();
     }
+  }
+
+  /** Lanes that agree on a scale are a power of two. */
+  private long threadsOfHead() {
+    int headDim = heads().headDim();
+    if (pages.scales() == null) {
+      return (long) headDim * spec().pool().dtype().bytes() / WIDE;
+    }
+    int lanes = headDim / CODES;
+    return lanes == 1 ? 1 : 2L * Integer.highestOneBit(lanes - 1);
   }
 
   /** Gives the numbers beside the new slots their initial value. */

@@ -3,7 +3,6 @@ package dev.warpwright.cuda.attention;
 import dev.warpwright.cuda.CudaFamily;
 import dev.warpwright.cuda.CudaKernelDevice;
 import dev.warpwright.kernels.Checks;
-import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelSpec;
 import dev.warpwright.kernels.Support;
 import dev.warpwright.kernels.attention.AppendKv;
@@ -13,7 +12,6 @@ import dev.warpwright.kernels.attention.CompactKv;
 import dev.warpwright.kernels.attention.CompactKvSpec;
 import dev.warpwright.kernels.attention.KvPool;
 import dev.warpwright.kernels.attention.KvPoolSpec;
-import dev.warpwright.kernels.attention.Masking;
 import dev.warpwright.kernels.attention.MergeSimilarKv;
 import dev.warpwright.kernels.attention.MergeSimilarKvSpec;
 import dev.warpwright.kernels.attention.MergeStates;
@@ -39,12 +37,9 @@ import dev.warpwright.kernels.attention.SelectTokensSpec;
 import dev.warpwright.kernels.attention.SlotArray;
 import dev.warpwright.kernels.attention.WindowScores;
 import dev.warpwright.kernels.attention.WindowScoresSpec;
-import java.util.List;
 
 /** The attention kernels on CUDA. */
 public final class AttentionCuda extends CudaFamily implements AttentionKernels {
-  private static final List<DType> POOL_TYPES = List.of(DType.F32, DType.F16);
-
   /** Kernels look some tiles of slots ahead in 32-bit integers. */
   private static final int MOST_SLOTS = Integer.MAX_VALUE - (1 << 16);
 
@@ -59,21 +54,13 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
   @Override
   protected Support offers(KernelSpec spec) {
     return switch (spec) {
-      case AppendKvSpec append -> offers(append.pool());
-      case PagedDecodeSpec decode -> offers(decode.masking(), decode.pool(), decode.maxLength());
-      case PagedPrefillSpec prefill ->
-          offers(prefill.masking(), prefill.pool(), prefill.maxLength());
-      case WindowScoresSpec window -> offers(window.masking(), window.pool(), window.maxLength());
+      case PagedDecodeSpec decode -> holds(decode.maxLength());
+      case PagedPrefillSpec prefill -> holds(prefill.maxLength());
+      case WindowScoresSpec window -> holds(window.maxLength());
       case SelectTokensSpec select -> holds(select.maxLength());
       case ScorePagesSpec score -> offers(score);
       default -> Support.yes();
     };
-  }
-
-  private static Support offers(Masking masking, KvPoolSpec pool, int maxLength) {
-    return masking.slotBias()
-        ? Support.no("not built yet: numbers beside slots as bias")
-        : offers(pool, maxLength);
   }
 
   private static Support offers(ScorePagesSpec score) {
@@ -82,21 +69,10 @@ public final class AttentionCuda extends CudaFamily implements AttentionKernels 
         : Support.yes();
   }
 
-  private static Support offers(KvPoolSpec pool, int maxLength) {
-    Support support = holds(maxLength);
-    return support.supported() ? offers(pool) : support;
-  }
-
   private static Support holds(int maxLength) {
     return maxLength > MOST_SLOTS
         ? Support.no("rows of more than " + MOST_SLOTS + " slots")
         : Support.yes();
-  }
-
-  private static Support offers(KvPoolSpec pool) {
-    return POOL_TYPES.contains(pool.dtype())
-        ? Support.yes()
-        : Support.no("not built yet: " + pool.dtype() + " pools; there are " + POOL_TYPES);
   }
 
   @Override

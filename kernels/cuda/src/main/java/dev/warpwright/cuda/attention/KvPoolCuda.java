@@ -69,6 +69,11 @@ final class KvPoolCuda extends KvPool {
     addPagingTo(arguments);
   }
 
+  /** Adds the scales of codes, and whether codes are F8E4M3. */
+  void addScalesTo(KernelArguments arguments) {
+    arguments.add(scaleAddress()).add(spec().dtype() == DType.F8E4M3 ? 1 : 0);
+  }
+
   /** Adds how many pages there are, their size, and how to divide by it. */
   void addPagingTo(KernelArguments arguments) {
     // slot / pageSize = slot * factor >> shift for slots below 2^31: Granlund and Montgomery 1994.

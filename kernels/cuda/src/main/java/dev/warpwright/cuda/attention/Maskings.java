@@ -6,6 +6,7 @@ import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.AttentionBias;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.Masking;
+import dev.warpwright.kernels.attention.SlotArray;
 import org.jspecify.annotations.Nullable;
 
 /** Masks and biases as kernel arguments. */
@@ -26,6 +27,12 @@ final class Maskings {
   /** Device address of the sink logits, or 0. */
   static long sinks(CudaRun run, AttentionBias bias) {
     return address(run, bias.sinkLogits());
+  }
+
+  /** Device address of the numbers beside the slots, or 0. */
+  static long slots(AttentionBias bias) {
+    SlotArray slots = bias.slotBias();
+    return slots == null ? 0 : CudaRun.address(slots.tensor());
   }
 
   private static long address(CudaRun run, @Nullable Tensor part) {

@@ -141,12 +141,14 @@ final class PagedDecodeCuda extends PagedDecode {
       arguments
           .add(slopes)
           .add(sinks)
+          .add(Maskings.slots(bias))
           .add(to)
           .add(logs)
           .add(states.address())
           .add(stateLse)
           .add(kept.address())
           .add(tables.slotStarts(layer));
+      pages.addScalesTo(arguments);
       run.launch(kernel, LaunchGrid.of(work.items(layer), threads).withShared(sharedBytes));
       if (work.merges(layer) > 0) {
         run.arguments()

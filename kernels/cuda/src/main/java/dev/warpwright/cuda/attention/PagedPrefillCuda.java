@@ -98,7 +98,9 @@ final class PagedPrefillCuda extends PagedPrefill {
           .add(heads().group());
       rotation.addTo(arguments);
       Maskings.addTo(arguments, spec().masking());
-      arguments.add(slopes).add(sinks).add(to).add(logs).add(0L).add(0L).add(0L).add(0L);
+      arguments.add(slopes).add(sinks).add(Maskings.slots(bias)).add(to).add(logs);
+      arguments.add(0L).add(0L).add(0L).add(0L); // no states, and no logits are kept
+      pages.addScalesTo(arguments);
       run.launch(kernel, LaunchGrid.of(items, shape.threads()).withShared(shape.sharedBytes()));
       run.complete();
     }

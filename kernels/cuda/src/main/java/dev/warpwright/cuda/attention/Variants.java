@@ -1,5 +1,6 @@
 package dev.warpwright.cuda.attention;
 
+import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.attention.KvPoolSpec;
 import java.util.Locale;
 
@@ -12,9 +13,23 @@ final class Variants {
     return kernel + "_" + pool.dtype().name().toLowerCase(Locale.ROOT);
   }
 
-  /** The kernel for a pool's element type and head dimension, as {@code paged_decode_f16_d128}. */
+  /**
+   * The kernel that multiplies a pool's elements, by head dimension, as {@code
+   * paged_decode_f16_d128}. One takes BF16 and all that BF16 holds exactly.
+   */
   static String byDim(String kernel, KvPoolSpec pool) {
-    return of(kernel, pool) + "_d" + paddedDim(pool.headDim());
+    String elements =
+        switch (pool.dtype()) {
+          case F32 -> "f32";
+          case F16 -> "f16";
+          default -> "narrow";
+        };
+    return kernel + "_" + elements + "_d" + paddedDim(pool.headDim());
+  }
+
+  /** Bytes of an element as that kernel multiplies it. */
+  static int elementBytes(KvPoolSpec pool) {
+    return pool.dtype() == DType.F32 ? Float.BYTES : Short.BYTES;
   }
 
   /** The smallest instantiated head dimension that holds {@code headDim}. */

@@ -57,7 +57,7 @@ final class WindowScoresCuda extends WindowScores {
   private static int sharedBytes(KvPoolSpec pool) {
     int dim = Variants.paddedDim(pool.headDim());
     return TileShape.WARP_ROWS * (dim + 16) * Float.BYTES
-        + slots(pool) * (dim * pool.dtype().bytes() + 32);
+        + slots(pool) * (dim * Variants.elementBytes(pool) + 32);
   }
 
   @Override
@@ -125,12 +125,14 @@ final class WindowScoresCuda extends WindowScores {
       Maskings.addTo(arguments, spec().masking());
       arguments
           .add(slopes)
+          .add(Maskings.slots(bias))
           .add(logs)
           .add(tables.slotStarts(layer))
           .add(spec().reduction().factor(heads().group()));
       for (long address : results) {
         arguments.add(address);
       }
+      pages.addScalesTo(arguments);
       run.launch(kernel, LaunchGrid.of(chunks.count(layer), THREADS).withShared(sharedBytes));
       run.complete();
     }

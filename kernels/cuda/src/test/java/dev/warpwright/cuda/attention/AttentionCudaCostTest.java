@@ -11,6 +11,7 @@ import dev.warpwright.kernels.attention.AppendKv;
 import dev.warpwright.kernels.attention.AppendKvSpec;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.KvPool;
+import dev.warpwright.kernels.attention.KvPoolSpec;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
@@ -40,15 +41,21 @@ class AttentionCudaCostTest {
             heads, dtype, pageSize, lengths, tokens, false, false, CaseCache.Order.NATURAL, 1));
   }
 
-  /** Keys, values and positions of all slots, with the tables that lead there. */
+  /** Keys, values, scales and positions of all slots, with the tables that lead there. */
   static long slotBytes(CaseCache cache) {
     PageTables tables = cache.tables();
     long bytes = 0;
     for (int row = 0; row < tables.requests() * tables.kvHeads(); row++) {
-      long slot = 2L * cache.spec().headDim() * cache.spec().dtype().bytes() + Integer.BYTES;
-      bytes += tables.length(row) * slot + (2L + tables.pageCount(row)) * Integer.BYTES;
+      bytes +=
+          tables.length(row) * slotBytes(cache.spec())
+              + (2L + tables.pageCount(row)) * Integer.BYTES;
     }
     return bytes;
+  }
+
+  private static long slotBytes(KvPoolSpec pool) {
+    long scales = pool.scaleBytes() / ((long) pool.headPages() * pool.pageSize());
+    return 2L * pool.headDim() * pool.dtype().bytes() + scales + Integer.BYTES;
   }
 
   static Rope rope(Heads heads) {
@@ -59,7 +66,7 @@ class AttentionCudaCostTest {
     return 2L * Float.BYTES * heads.headDim() * tokens;
   }
 
-  /** Beside keys and values only positions and pages are loaded, 4 bytes a lane. */
+  /** Beside keys and values only positions, scales and pages are loaded, 4 or 8 bytes a lane. */
   @ParameterizedTest
   @CsvSource({
     "F16, 16, 64, 1",
@@ -69,7 +76,12 @@ class AttentionCudaCostTest {
     "F32, 16, 64, 3",
     "F32, 1, 128, 7",
     "F16, 16, 128, 16",
-    "F32, 16, 64, 40"
+    "F32, 16, 64, 40",
+    "BF16, 16, 128, 4",
+    "I8, 16, 128, 4",
+    "I8, 32, 128, 8",
+    "F8E4M3, 16, 64, 1",
+    "F8E4M3, 64, 256, 20"
   })
   void decodeReadsKeysAndValuesOnce(
       DType dtype, int pageSize, int headDim, int group, SoftGpu gpu) {
@@ -130,7 +142,7 @@ class AttentionCudaCostTest {
 
   /** Each kv head reads the table of rotations again, and each half of a key the other one. */
   @ParameterizedTest
-  @CsvSource({"F16, 64, 4", "F16, 128, 8", "F32, 128, 1"})
+  @CsvSource({"F16, 64, 4", "F16, 128, 8", "F32, 128, 1", "BF16, 64, 2", "I8, 128, 4"})
   void appendReadsAndWritesOnce(DType dtype, int headDim, int kvHeads, SoftGpu gpu) {
     Heads heads = new Heads(1, kvHeads, kvHeads, headDim);
     CaseCache cache = cache(heads, dtype, 16, List.of(100, 33, 7), List.of(100, 1, 5));
@@ -144,17 +156,17 @@ class AttentionCudaCostTest {
         AppendKv plan = device.attention().appendKv(spec, pool)) {
       plan.update(cache.tables());
       CostCard cost = CostCard.of(gpu, device, () -> plan.run(0, k.tensor(), v.tensor()));
-      long stored = (long) count * kvHeads * (2L * headDim * dtype.bytes() + DType.I32.bytes());
+      long stored = count * kvHeads * slotBytes(cache.spec());
       cost.assertCosts(
           "append_kv",
-          "",
+          dtype.bytes() == 1 ? "codes" : "",
           k.tensor().bytes() + v.tensor().bytes() + rotationBytes(heads, count) + stored);
     }
   }
 
   /**
-   * Products of 16 × 8 × 8 elements: twice as many as the formula has for F16 keys and values,
-   * whose other factor is split, and three times for F32; a fraction more for what is masked in
+   * Products of 16 × 8 × 8 elements: three times as many as the formula has for F32 keys and
+   * values, twice for others, whose other factor is split; a fraction more for what is masked in
    * tiles. Blocks read keys and values once each.
    */
   @ParameterizedTest
@@ -164,7 +176,10 @@ class AttentionCudaCostTest {
     "F16, 256, 2",
     "F32, 64, 2",
     "F32, 128, 3",
-    "F32, 256, 1"
+    "F32, 256, 1",
+    "BF16, 64, 4",
+    "I8, 128, 4",
+    "F8E4M3, 256, 1"
   })
   void prefillMultipliesVisibleTiles(DType dtype, int headDim, int group, SoftGpu gpu) {
     int before = 32;
@@ -192,7 +207,7 @@ class AttentionCudaCostTest {
               + out.tensor().bytes()
               + lse.tensor().bytes());
       long pairs = (long) group * (count * before + count * (count + 1) / 2);
-      double products = pairs * 2.0 * headDim * (dtype == DType.F16 ? 2 : 3) / (16 * 8 * 8);
+      double products = pairs * 2.0 * headDim * (dtype == DType.F32 ? 3 : 2) / (16 * 8 * 8);
       long done = cost.sum(LaunchReport::tensorInstructions);
       assertTrue(
           done >= products && done <= 1.5 * products,

@@ -84,7 +84,8 @@ class ScoresCudaCostTest {
     "F32, 128, 3",
     "F16, 128, 8",
     "F16, 256, 2",
-    "F16, 128, 20"
+    "F16, 128, 20",
+    "I8, 128, 4"
   })
   void scoresCostTheirLogits(DType dtype, int headDim, int group, SoftGpu gpu) {
     Sizes sizes = new Sizes(dtype, headDim, group);
@@ -105,7 +106,13 @@ class ScoresCudaCostTest {
 
   /** Keys are read once, values not at all; blocks ask for the queries again. */
   @ParameterizedTest
-  @CsvSource({"F16, 128, 4, 32", "F16, 64, 2, 20", "F32, 128, 1, 32", "F16, 256, 1, 16"})
+  @CsvSource({
+    "F16, 128, 4, 32",
+    "F16, 64, 2, 20",
+    "F32, 128, 1, 32",
+    "F16, 256, 1, 16",
+    "I8, 128, 4, 32"
+  })
   void windowReadsKeysOnce(DType dtype, int headDim, int group, int window, SoftGpu gpu) {
     int tokens = window + 10;
     Heads heads = new Heads(1, group, 1, headDim);
@@ -142,7 +149,7 @@ class ScoresCudaCostTest {
       long observed = (long) window * group * (headDim + 1L) * Float.BYTES;
       cost.assertCosts(
           "window_scores",
-          "",
+          dtype.bytes() == 1 ? "codes" : "",
           slotBytes(cache)
               - values
               + observed

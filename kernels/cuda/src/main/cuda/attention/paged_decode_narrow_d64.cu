@@ -1,0 +1,3 @@
+#include "attention/paged_decode.cuh"
+
+PAGED_DECODE_GROUPS(paged_decode_narrow_d64, __nv_bfloat16, 64)

@@ -1,0 +1,3 @@
+#include "attention/paged_prefill.cuh"
+
+PAGED_PREFILL(paged_prefill_narrow_d128, __nv_bfloat16, 128, false)

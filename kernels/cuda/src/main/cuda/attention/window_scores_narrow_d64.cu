@@ -1,0 +1,3 @@
+#include "attention/window_scores.cuh"
+
+WINDOW_SCORES(window_scores_narrow_d64, __nv_bfloat16, 64)
