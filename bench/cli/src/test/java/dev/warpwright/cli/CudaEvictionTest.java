@@ -11,6 +11,7 @@ import dev.warpwright.attention.Cake;
 import dev.warpwright.attention.EvictionPolicy;
 import dev.warpwright.attention.H2o;
 import dev.warpwright.attention.KvCacheSpec;
+import dev.warpwright.attention.KvMerger;
 import dev.warpwright.attention.PagedAttention;
 import dev.warpwright.attention.PagedKvCache;
 import dev.warpwright.attention.SnapKv;
@@ -46,7 +47,12 @@ class CudaEvictionTest {
   }
 
   static Stream<EvictionPolicy> policies() {
-    return Stream.of(H2o.budget(9), new SnapKv(9, 4, 3), new Tova(9), new Cake(9, 4, 1, 1, 200, 3));
+    return Stream.of(
+        H2o.budget(9),
+        new SnapKv(9, 4, 3),
+        new Tova(9),
+        new Cake(9, 4, 1, 1, 200, 3),
+        new KvMerger(9, 4, 0.2));
   }
 
   /** Logical positions in all pages after a prompt and steps with evictions between them. */
