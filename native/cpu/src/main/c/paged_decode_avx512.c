@@ -115,9 +115,11 @@ struct column {
 
 static void rescale(struct column *column, float *outs, int64_t padded_dim, float now) {
   __m512 factor = ww_exp(_mm512_set1_ps(column->most - now));
-  column->sums = _mm512_mul_ps(column->sums, factor);
+  /* What has no weight any more must not be multiplied: it may be infinite. */
+  __mmask16 some = _mm512_cmp_ps_mask(factor, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+  column->sums = _mm512_maskz_mul_ps(some, column->sums, factor);
   for (int64_t dim = 0; dim < padded_dim; dim += 16) {
-    _mm512_store_ps(outs + dim, _mm512_mul_ps(_mm512_load_ps(outs + dim), factor));
+    _mm512_store_ps(outs + dim, _mm512_maskz_mul_ps(some, _mm512_load_ps(outs + dim), factor));
   }
   column->most = now;
 }

@@ -13,6 +13,7 @@ import dev.warpwright.kernels.Tensor;
 import dev.warpwright.kernels.attention.Heads;
 import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.testkit.ContractTest;
+import dev.warpwright.testkit.WeightlessInfinity;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -131,6 +131,11 @@ final class AttentionTile {
   private void rescale(int column, float exponent) {
     Arrays.fill(factors, exponent);
     Exp.exp(factors, 0, Lanes.COUNT);
+    if (factors[0] == 0) { // what has no weight any more must not be multiplied: it may be infinite
+      Arrays.fill(sums, column * Lanes.BLOCK, (column + 1) * Lanes.BLOCK, 0);
+      Arrays.fill(outs, column * paddedDim, (column + 1) * paddedDim, 0);
+      return;
+    }
     FloatVector factor = FloatVector.fromArray(Lanes.F, factors, 0);
     for (int i = 0; i < Lanes.BLOCK; i += Lanes.COUNT) {
       int at = column * Lanes.BLOCK + i;

@@ -29,6 +29,9 @@ final class MergeStatesReference extends MergeStates {
           continue;
         }
         double weight = Math.exp(one - most);
+        if (weight == 0) {
+          continue; // 0 times an infinity is not 0
+        }
         weights += weight;
         for (int dim = 0; dim < headDim; dim++) {
           sums[dim] += weight * outs.getFloat((state * heads + head) * headDim + dim);

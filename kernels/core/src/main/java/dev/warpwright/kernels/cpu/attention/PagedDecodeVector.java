@@ -227,6 +227,9 @@ final class PagedDecodeVector extends PagedDecode {
       // A split without a visible slot would give −∞ − (−∞), which is no number.
       for (int split = from; split < to && most != Float.NEGATIVE_INFINITY; split++) {
         float weight = (float) Math.exp(mosts[split * group + column] - most);
+        if (weight == 0) {
+          continue; // its sums may be infinite
+        }
         total += weight * totals[split * group + column];
         for (int dim = 0; dim < paddedDim; dim++) {
           sum[dim] += weight * outs[split][column * paddedDim + dim];

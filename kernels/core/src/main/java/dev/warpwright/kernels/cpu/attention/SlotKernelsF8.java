@@ -10,8 +10,8 @@ import java.lang.foreign.ValueLayout;
  */
 final class SlotKernelsF8 extends SlotKernelsCodes {
   SlotKernelsF8() {
-    // The sign stays in front, and four zeros come between it and the rest.
-    super(4, 0x87f00000, 0, 0x1p120f, 0);
+    // The sign stays in front, and four zeros come between it and the rest; −0 stays −0 next to −0.
+    super(4, 0x87f00000, 0, 0x1p120f, -0f);
   }
 
   @Override

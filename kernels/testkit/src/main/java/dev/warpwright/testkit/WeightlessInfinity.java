@@ -1,4 +1,4 @@
-package dev.warpwright.cuda.attention;
+package dev.warpwright.testkit;
 
 import dev.warpwright.kernels.DType;
 import dev.warpwright.kernels.KernelDevice;
@@ -10,11 +10,6 @@ import dev.warpwright.kernels.attention.PageTables;
 import dev.warpwright.kernels.attention.PagedDecode;
 import dev.warpwright.kernels.attention.PagedDecodeSpec;
 import dev.warpwright.kernels.attention.Rope;
-import dev.warpwright.testkit.CaseMemory;
-import dev.warpwright.testkit.CaseRandom;
-import dev.warpwright.testkit.Compare;
-import dev.warpwright.testkit.ContractCase;
-import dev.warpwright.testkit.Tolerance;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
@@ -28,7 +23,7 @@ import java.util.stream.IntStream;
  * @param infinite the slot whose values are infinite
  * @param peak the slot with the weight
  */
-record WeightlessInfinity(DType dtype, int group, int length, int infinite, int peak)
+public record WeightlessInfinity(DType dtype, int group, int length, int infinite, int peak)
     implements ContractCase {
   private static final int DIM = 8;
   private static final int PAGE = 16;
