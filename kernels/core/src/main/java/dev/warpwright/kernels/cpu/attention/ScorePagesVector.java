@@ -11,19 +11,10 @@ import dev.warpwright.kernels.attention.ScorePagesSpec.Reduction;
 import dev.warpwright.kernels.cpu.HostDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.List;
-import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorShuffle;
 
 /** Scores pages; one chunk of work is one row. Heads are padded with zeros to whole vectors. */
 final class ScorePagesVector extends ScorePages {
-  /** Exchanges lanes that are 1, 2, 4, … apart. */
-  private static final List<VectorShuffle<Float>> EXCHANGES =
-      IntStream.range(0, Integer.numberOfTrailingZeros(Lanes.COUNT))
-          .mapToObj(level -> VectorShuffle.fromOp(Lanes.F, lane -> lane ^ 1 << level))
-          .toList();
-
   private final WorkerPool workers;
   private final RopeTable rotation;
   private final int headDim;
@@ -33,6 +24,7 @@ final class ScorePagesVector extends ScorePages {
   private final float[][] least;
   private final float[][] most;
   private final float[][] estimates;
+  private final float[][] sums;
 
   // The arguments of the run that is under way: fields, so that a run makes no closure.
   private final WorkerPool.ChunkTask score = this::score;
@@ -53,11 +45,12 @@ final class ScorePagesVector extends ScorePages {
     least = new float[workers.threads()][padded];
     most = new float[workers.threads()][padded];
     estimates = new float[workers.threads()][spec.heads().group()];
+    sums = new float[workers.threads()][4 * Lanes.COUNT];
     workspaceIs(bytes());
   }
 
   private long bytes() {
-    long floats = headDim + queries[0].length + 2L * padded + estimates[0].length;
+    long floats = headDim + queries[0].length + 2L * padded + estimates[0].length + sums[0].length;
     return Float.BYTES * floats * workers.threads() + rotation.bytes();
   }
 
@@ -97,10 +90,10 @@ final class ScorePagesVector extends ScorePages {
       read(batch.page(row, index), low, high);
       int head = 0;
       for (; head + 4 <= group; head += 4) {
-        estimateFour(query, head * padded, low, high, ofHeads, head);
+        estimateFour(query, head * padded, low, high, ofHeads, head, sums[worker]);
       }
       for (; head < group; head++) {
-        ofHeads[head] = estimate(query, head * padded, low, high);
+        ofHeads[head] = estimate(query, head * padded, low, high, sums[worker]);
       }
       scores.set(
           ValueLayout.JAVA_FLOAT_UNALIGNED,
@@ -133,7 +126,8 @@ final class ScorePagesVector extends ScorePages {
     }
   }
 
-  private static float estimate(float[] query, int at, float[] low, float[] high) {
+  private static float estimate(
+      float[] query, int at, float[] low, float[] high, float[] lanes) {
     FloatVector sum = FloatVector.zero(Lanes.F);
     for (int dim = 0; dim < low.length; dim += Lanes.COUNT) {
       FloatVector x = FloatVector.fromArray(Lanes.F, query, at + dim);
@@ -141,12 +135,13 @@ final class ScorePagesVector extends ScorePages {
       FloatVector b = x.mul(FloatVector.fromArray(Lanes.F, high, dim));
       sum = sum.add(a.max(b));
     }
-    return sum(sum);
+    sum.intoArray(lanes, 0);
+    return sum(lanes, 0);
   }
 
   /** The same of four heads. */
   private void estimateFour(
-      float[] query, int at, float[] low, float[] high, float[] ofHeads, int head) {
+      float[] query, int at, float[] low, float[] high, float[] ofHeads, int head, float[] lanes) {
     FloatVector sum0 = FloatVector.zero(Lanes.F);
     FloatVector sum1 = sum0;
     FloatVector sum2 = sum0;
@@ -163,19 +158,23 @@ final class ScorePagesVector extends ScorePages {
       FloatVector x3 = FloatVector.fromArray(Lanes.F, query, at + 3 * padded + dim);
       sum3 = sum3.add(x3.mul(a).max(x3.mul(b)));
     }
-    ofHeads[head] = sum(sum0);
-    ofHeads[head + 1] = sum(sum1);
-    ofHeads[head + 2] = sum(sum2);
-    ofHeads[head + 3] = sum(sum3);
+    sum0.intoArray(lanes, 0);
+    sum1.intoArray(lanes, Lanes.COUNT);
+    sum2.intoArray(lanes, 2 * Lanes.COUNT);
+    sum3.intoArray(lanes, 3 * Lanes.COUNT);
+    for (int i = 0; i < 4; i++) {
+      ofHeads[head + i] = sum(lanes, i * Lanes.COUNT);
+    }
   }
 
-  /** Sum of the lanes, in a fixed order. */
-  private static float sum(FloatVector lanes) {
-    FloatVector sum = lanes;
-    for (int level = 0; level < EXCHANGES.size(); level++) {
-      sum = sum.add(sum.rearrange(EXCHANGES.get(level)));
+  /** Sum of lanes in a fixed order. From an array: a vector as an argument may become an object. */
+  private static float sum(float[] lanes, int at) {
+    for (int half = Lanes.COUNT / 2; half > 0; half /= 2) {
+      for (int i = at; i < at + half; i++) {
+        lanes[i] += lanes[i + half];
+      }
     }
-    return sum.lane(0);
+    return lanes[at];
   }
 
   @Override
