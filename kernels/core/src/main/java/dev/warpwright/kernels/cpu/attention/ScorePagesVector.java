@@ -11,7 +11,6 @@ import dev.warpwright.kernels.attention.ScorePagesSpec.Reduction;
 import dev.warpwright.kernels.cpu.HostDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import jdk.incubator.vector.FloatVector;
 
 /** Scores pages; one chunk of work is one row. Heads are padded with zeros to whole vectors. */
 final class ScorePagesVector extends ScorePages {
@@ -24,7 +23,7 @@ final class ScorePagesVector extends ScorePages {
   private final float[][] least;
   private final float[][] most;
   private final float[][] estimates;
-  private final float[][] sums;
+  private final float[][] parts;
 
   // The arguments of the run that is under way: fields, so that a run makes no closure.
   private final WorkerPool.ChunkTask score = this::score;
@@ -45,12 +44,12 @@ final class ScorePagesVector extends ScorePages {
     least = new float[workers.threads()][padded];
     most = new float[workers.threads()][padded];
     estimates = new float[workers.threads()][spec.heads().group()];
-    sums = new float[workers.threads()][4 * Lanes.COUNT];
+    parts = new float[workers.threads()][padded];
     workspaceIs(bytes());
   }
 
   private long bytes() {
-    long floats = headDim + queries[0].length + 2L * padded + estimates[0].length + sums[0].length;
+    long floats = headDim + queries[0].length + 3L * padded + estimates[0].length;
     return Float.BYTES * floats * workers.threads() + rotation.bytes();
   }
 
@@ -88,12 +87,8 @@ final class ScorePagesVector extends ScorePages {
     float[] ofHeads = estimates[worker];
     for (int index = 0; index < batch.usedPageCount(row); index++) {
       read(batch.page(row, index), low, high);
-      int head = 0;
-      for (; head + 4 <= group; head += 4) {
-        estimateFour(query, head * padded, low, high, ofHeads, head, sums[worker]);
-      }
-      for (; head < group; head++) {
-        ofHeads[head] = estimate(query, head * padded, low, high, sums[worker]);
+      for (int head = 0; head < group; head++) {
+        ofHeads[head] = estimate(query, head * padded, low, high, parts[worker]);
       }
       scores.set(
           ValueLayout.JAVA_FLOAT_UNALIGNED,
@@ -126,55 +121,22 @@ final class ScorePagesVector extends ScorePages {
     }
   }
 
-  private static float estimate(
-      float[] query, int at, float[] low, float[] high, float[] lanes) {
-    FloatVector sum = FloatVector.zero(Lanes.F);
-    for (int dim = 0; dim < low.length; dim += Lanes.COUNT) {
-      FloatVector x = FloatVector.fromArray(Lanes.F, query, at + dim);
-      FloatVector a = x.mul(FloatVector.fromArray(Lanes.F, low, dim));
-      FloatVector b = x.mul(FloatVector.fromArray(Lanes.F, high, dim));
-      sum = sum.add(a.max(b));
+  /** Plain loops over arrays, which the compiler vectorises; vectors became objects by chance. */
+  private static float estimate(float[] query, int at, float[] low, float[] high, float[] parts) {
+    for (int dim = 0; dim < parts.length; dim++) {
+      parts[dim] = Math.max(query[at + dim] * low[dim], query[at + dim] * high[dim]);
     }
-    sum.intoArray(lanes, 0);
-    return sum(lanes, 0);
-  }
-
-  /** The same of four heads. */
-  private void estimateFour(
-      float[] query, int at, float[] low, float[] high, float[] ofHeads, int head, float[] lanes) {
-    FloatVector sum0 = FloatVector.zero(Lanes.F);
-    FloatVector sum1 = sum0;
-    FloatVector sum2 = sum0;
-    FloatVector sum3 = sum0;
-    for (int dim = 0; dim < low.length; dim += Lanes.COUNT) {
-      FloatVector a = FloatVector.fromArray(Lanes.F, low, dim);
-      FloatVector b = FloatVector.fromArray(Lanes.F, high, dim);
-      FloatVector x0 = FloatVector.fromArray(Lanes.F, query, at + dim);
-      sum0 = sum0.add(x0.mul(a).max(x0.mul(b)));
-      FloatVector x1 = FloatVector.fromArray(Lanes.F, query, at + padded + dim);
-      sum1 = sum1.add(x1.mul(a).max(x1.mul(b)));
-      FloatVector x2 = FloatVector.fromArray(Lanes.F, query, at + 2 * padded + dim);
-      sum2 = sum2.add(x2.mul(a).max(x2.mul(b)));
-      FloatVector x3 = FloatVector.fromArray(Lanes.F, query, at + 3 * padded + dim);
-      sum3 = sum3.add(x3.mul(a).max(x3.mul(b)));
-    }
-    sum0.intoArray(lanes, 0);
-    sum1.intoArray(lanes, Lanes.COUNT);
-    sum2.intoArray(lanes, 2 * Lanes.COUNT);
-    sum3.intoArray(lanes, 3 * Lanes.COUNT);
-    for (int i = 0; i < 4; i++) {
-      ofHeads[head + i] = sum(lanes, i * Lanes.COUNT);
-    }
-  }
-
-  /** Sum of lanes in a fixed order. From an array: a vector as an argument may become an object. */
-  private static float sum(float[] lanes, int at) {
-    for (int half = Lanes.COUNT / 2; half > 0; half /= 2) {
-      for (int i = at; i < at + half; i++) {
-        lanes[i] += lanes[i + half];
+    for (int block = Lanes.BLOCK; block < parts.length; block += Lanes.BLOCK) {
+      for (int i = 0; i < Lanes.BLOCK; i++) {
+        parts[i] += parts[block + i];
       }
     }
-    return lanes[at];
+    for (int half = Lanes.BLOCK / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        parts[i] += parts[half + i];
+      }
+    }
+    return parts[0];
   }
 
   @Override
