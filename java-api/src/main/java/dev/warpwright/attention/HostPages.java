@@ -14,8 +14,7 @@ import java.util.List;
  *
  * <p>Pages are copied one by one. A {@link dev.warpwright.kernels.attention.PageTransfer} would
  * bring many with one launch, but its plan holds device memory to stage them in; sequences move and
- * wait because such memory is short, and copies of the pool need none and are there for every
- * element type.
+ * wait because such memory is short, and copies of the pool need none.
  */
 final class HostPages implements Resource {
   private final List<HostTensor> memory = new ArrayList<>();

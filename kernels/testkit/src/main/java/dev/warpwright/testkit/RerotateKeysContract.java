@@ -76,6 +76,8 @@ public final class RerotateKeysContract implements KernelContract {
     for (DType dtype : CaseCache.NARROW) {
       cases.add(drawn(Rope.rotateHalf(16, 1e4), 16, dtype, 16, Target.LATER, 33, 2));
       cases.add(drawn(Rope.interleaved(24, 1e4), 24, dtype, 5, Target.ANYWHERE, 20));
+      // A new scale holds for the elements that are not rotated, too.
+      cases.add(drawn(new Rope(Rope.Style.ROTATE_HALF, 8, 500), 16, dtype, 16, Target.LATER, 40));
     }
     return cases;
   }

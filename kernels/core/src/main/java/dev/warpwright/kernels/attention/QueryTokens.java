@@ -68,11 +68,6 @@ final class QueryTokens {
     }
   }
 
-  /** Requests in the batch. */
-  int requests() {
-    return requests;
-  }
-
   /** Requests that are there already. */
   int requestsSet() {
     return requestsSet;
